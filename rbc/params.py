@@ -1,0 +1,242 @@
+"""Typed, strict view of params.yaml. Only this module knows YAML.
+
+`python -m rbc.params params/home.yaml` prints an overlay as `-S key=value` arguments for `dvc exp run`.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class ParamsError(ValueError):
+    """A setting that is unknown, missing or out of range; lists every one."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Compute(Section):
+    threads: Count
+    precision: Literal["float32", "bfloat16"]
+
+
+class Data(Section):
+    root: str
+    behaviours: tuple[str, ...]
+    animal_pattern: str
+    body_axis: tuple[str, str]
+    head_axis: tuple[str, str]
+
+
+class Simulate(Section):
+    world: Literal["first", "second"]
+    scale: Literal["tiny", "default", "large"]
+    seed: int
+
+
+class Split(Section):
+    by: Literal["animal", "session"]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+class AlignData(Section):
+    rate_hz: Positive
+    min_likelihood: Share
+    max_gap_s: Annotated[float, Field(ge=0)]
+    min_clock_correlation: Share
+
+
+class Model(Section):
+    encoder: Literal["conv", "transformer"]
+    d_model: Count
+    nhead: Count
+    blocks: Count
+    hidden_dim: Count
+    adapter_rank: Annotated[int, Field(ge=0, le=4)]
+    prototype_dim: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Augment(Section):
+    mounting_deg: Annotated[float, Field(ge=0, le=180)]
+    camera_scale: Annotated[float, Field(ge=0, lt=1)]
+    camera_shear: Annotated[float, Field(ge=0, lt=1)]
+    signal_noise: Annotated[float, Field(ge=0)]
+    time_warp: Annotated[float, Field(ge=0, lt=0.5)]
+    keypoint_dropout: Share
+    modality_dropout: Share
+
+
+class Optimised(Section):
+    steps: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    crop_frames: Annotated[int, Field(ge=64, multiple_of=64)]
+    lr: Positive
+
+
+class PretrainWeights(Section):
+    contrast: Annotated[float, Field(ge=0)]
+    cross_modal: Annotated[float, Field(ge=0)]
+    reconstruct: Annotated[float, Field(ge=0)]
+    programmed: Annotated[float, Field(ge=0)]
+
+
+class Pretrain(Optimised):
+    sessions: Literal["train", "all"]
+    weight_decay: Annotated[float, Field(ge=0)]
+    temporal_unit: Annotated[int, Field(ge=0)]
+    alpha: Share
+    exclusion_frames: Annotated[int, Field(ge=0)]
+    mask: Literal["binomial", "continuous", "none"]
+    mask_share: Share
+    weights: PretrainWeights
+
+
+class AlignSessionsWeights(Section):
+    structure: Annotated[float, Field(ge=0)]
+    supervised: Annotated[float, Field(ge=0)]
+    classes: Annotated[float, Field(ge=0)]
+
+
+class AlignSessions(Optimised):
+    temperature: Positive
+    shrinkage: Annotated[float, Field(ge=0)]
+    weights: AlignSessionsWeights
+
+
+class FinetuneWeights(Section):
+    bce: Annotated[float, Field(ge=0)]
+    supervised: Annotated[float, Field(ge=0)]
+    prototype: Annotated[float, Field(ge=0)]
+    consistency: Annotated[float, Field(ge=0)]
+
+
+class Finetune(Optimised):
+    weight_decay: Annotated[float, Field(ge=0)]
+    noise_std: Annotated[float, Field(ge=0)]
+    onset_slack_s: Annotated[float, Field(ge=0)]
+    offset_slack_s: Annotated[float, Field(ge=0)]
+    negative_focus: Annotated[float, Field(ge=0)]
+    balance: Share
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    consistency_threshold: Share
+    weights: FinetuneWeights
+    mixup: Annotated[float, Field(ge=0)]
+    dwa: bool
+    dwa_temperature: Positive
+
+
+class PseudoLabel(Section):
+    threshold: Share
+    negative_quantile: Share
+    max_share: Positive
+    negative_weight: Share
+
+
+class TrainMlp(Section):
+    n_cycles: Count
+    members: Count
+    epochs: Count
+    batch_size: Count
+    lr: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    windows: tuple[Count, ...]
+    pseudo_weight: Annotated[float, Field(ge=0)]
+    decoder: Literal["viterbi", "smooth", "none"]
+    smooth_window: Count
+
+
+class Evaluate(Section):
+    final: bool
+    adapt: bool
+    collar_s: Annotated[float, Field(ge=0)]
+
+
+class Baselines(Section):
+    trees: Count
+    windows: tuple[Count, ...]
+    max_frames: Count
+
+
+class Ceiling(Section):
+    steps: Count
+
+
+class Embed(Section):
+    points: Count
+
+
+class Params(Section):
+    seed: int
+    compute: Compute
+    data: Data
+    simulate: Simulate
+    split: Split
+    model: Model
+    augment: Augment
+    align_data: AlignData
+    pretrain: Pretrain
+    align_sessions: AlignSessions
+    finetune: Finetune
+    pseudo_label: PseudoLabel
+    train_mlp: TrainMlp
+    evaluate: Evaluate
+    baselines: Baselines
+    ceiling: Ceiling
+    embed: Embed
+
+
+def load(path: str | Path = "params.yaml") -> Params:
+    """Settings of this run. Raises ParamsError naming every field that is unknown, missing or out of range."""
+    raw = yaml.safe_load(Path(path).read_text())
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        raise ParamsError("\n".join([f"{path}:", *(f"  {line}" for line in map(_explain, error.errors()))])) from None
+
+
+def _explain(problem: dict) -> str:
+    place = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return f"{place}: unknown; known here: {', '.join(_known(problem['loc'][:-1]))}"
+    if problem["type"] == "missing":
+        return f"{place}: missing"
+    return f"{place}: {problem['msg']}; seen {problem['input']!r}"
+
+
+def _known(place: tuple) -> list[str]:
+    """Names of the fields of the section at `place`."""
+    model = Params
+    for name in place:
+        model = model.model_fields[name].annotation
+    return list(model.model_fields)
+
+
+def as_arguments(overlay: dict, prefix: str = "") -> list[str]:
+    """`-S key=value` pairs of a nested overlay; strings are quoted for Hydra, which parses the values."""
+    arguments = []
+    for key, value in overlay.items():
+        if isinstance(value, dict):
+            arguments += as_arguments(value, f"{prefix}{key}.")
+        else:
+            arguments += ["-S", f"{prefix}{key}={_as_hydra(value)}"]
+    return arguments
+
+
+def _as_hydra(value) -> str:
+    if isinstance(value, list):
+        return "[" + ",".join(map(_as_hydra, value)) + "]"
+    return f"'{value}'" if isinstance(value, str) else "null" if value is None else str(value).lower()
+
+
+if __name__ == "__main__":
+    print(*(argument for path in sys.argv[1:] for argument in as_arguments(yaml.safe_load(Path(path).read_text()))))
