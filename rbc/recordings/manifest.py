@@ -1,0 +1,214 @@
+"""Which recordings there are: sessions.csv, or one of the two older layouts, as checked rows."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from rbc.recordings.arrays import is_arrays
+from rbc.recordings.errors import RecordingError
+from rbc.recordings.layouts import find_layout
+from rbc.recordings.tables import near, read_table, require_columns
+
+NAME = "sessions.csv"
+REQUIRED = ("session", "animal", "pose", "imu", "labels", "pose_rate_hz", "imu_rate_hz")
+OPTIONAL = ("day", "arena", "scored", "individual", "setup", "pose_times", "imu_mount", "imu_units", "px_per_cm",
+            "span", "exclude")  # fmt: skip
+CARRIED = ("video", "sync", "imu_offset_s", "imu_drift_ppm", "arena_corners", "sex", "condition")
+MOUNTS = ("", "head", "back")
+ANNOTATOR = "annotator"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One session as the manifest describes it; paths are checked to exist below the root."""
+
+    session: str
+    animal: str
+    day: str
+    arena: str
+    pose: tuple[Path, ...]
+    """Chapters in order; empty = no pose."""
+    imu: tuple[Path, ...]
+    labels: tuple[tuple[str, Path], ...]
+    """(annotator, file)."""
+    scored: tuple[str, ...] | None
+    """Behaviours that were looked for; None = all in the file."""
+    pose_rate_hz: float
+    """NaN where empty, as every number here."""
+    imu_rate_hz: float
+    individual: str
+    setup: str
+    pose_times: Path | None
+    imu_mount: str
+    imu_units: str
+    px_per_cm: float
+    span: tuple[tuple[float, float], ...]
+    """Annotated stretches in s of video time."""
+    exclude: str
+    """Reason to leave the session out; its files are not looked at."""
+    extra: dict[str, str]
+    """Every other column, as text."""
+
+
+def read_manifest(root: Path, animal_pattern: str) -> list[Row]:
+    """Rows of root/sessions.csv in their order, or of an older layout where there is none.
+
+    `animal_pattern` is searched in the session's name where the animal's cell is empty (its first group, if any).
+    Raises one RecordingError that lists every problem of every row.
+    """
+    root = Path(root)
+    path = root / NAME
+    try:
+        pattern = re.compile(animal_pattern)
+    except re.error as error:
+        raise RecordingError(f"data.animal_pattern: {animal_pattern!r} is not a regular expression: {error}") from None
+    if not root.is_dir():
+        raise RecordingError(f"{root}: no such folder; needs recordings with a {NAME}")
+    if path.exists():
+        numbered = _table_rows(path)
+    else:
+        numbered = [(f"{root}: {cells['session']}", cells) for cells in find_layout(root)]
+    if not numbered:
+        raise RecordingError(f"{path}: no sessions; needs a row each, or IMU/, DLC/ and labels/ of an older layout")
+    rows, problems, seen = [], [], {}
+    for where, cells in numbered:
+        row, found = _row(root, where, cells, pattern)
+        problems += found
+        if row.session in seen:
+            problems.append(f"{where}: duplicated session {row.session!r}; first at {seen[row.session]}")
+        elif row.session:
+            seen[row.session] = where.removeprefix(f"{path}: ")
+        rows.append(row)
+    if problems:
+        raise RecordingError(problems)
+    return rows
+
+
+def _table_rows(path: Path) -> list[tuple[str, dict[str, str]]]:
+    """(place for messages, cells by column) of each row that is not empty."""
+    table = read_table(path, text=True)
+    known = REQUIRED + OPTIONAL + CARRIED
+    table.columns = [name.lower() if name.lower() in known else name for name in table.columns]
+    require_columns(path, table, REQUIRED)
+    problems = []
+    for name in table.columns:
+        guess = near(name, set(known) - set(table.columns), cutoff=0.85) if name not in known else ""
+        if guess:
+            problems.append(f"{path}: column {name!r} is not known{guess}")
+    if problems:
+        raise RecordingError(problems)
+    names = [str(name) for name in table.columns]
+    rows = []
+    for line, values in zip(table.index, table.to_numpy(str), strict=True):
+        cells = {name: value.strip() for name, value in zip(names, values, strict=True)}
+        if any(cells.values()):
+            rows.append((f"{path}: line {line}: session {cells['session'] or '(empty)'}", cells))
+    return rows
+
+
+def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> tuple[Row, list[str]]:
+    """A row of cells by column, and what is wrong with it."""
+    problems: list[str] = []
+
+    def text(column: str) -> str:
+        return cells.get(column, "")
+
+    def number(column: str) -> float:
+        try:
+            value = float(text(column) or "nan")
+        except ValueError:
+            value = 0.0
+        if text(column) and not 0 < value < float("inf"):
+            problems.append(f"{where}: {column}: {text(column)!r}; needs a number above 0")
+            return float("nan")
+        return value
+
+    def files(column: str, cell: str) -> tuple[Path, ...]:
+        found = []
+        for name in filter(None, (part.strip() for part in cell.split(";"))):
+            problem = "" if text("exclude") else _file_problem(root, name)
+            if problem:
+                problems.append(f"{where}: {column}: {problem}")
+            else:
+                found.append(root / name.replace("\\", "/"))
+        return tuple(found)
+
+    session, animal = text("session"), text("animal")
+    if not re.fullmatch(r"\w[\w .+-]*", session):
+        problems.append(f"{where}: session: {session!r}; needs a name of letters, digits, '_', '-', '.'")
+    if not animal:
+        match = pattern.search(session)
+        animal = (match.group(1) if pattern.groups else match.group(0)) if match else ""
+        if not animal and not text("exclude"):
+            problems.append(f"{where}: no animal matched: the cell is empty and data.animal_pattern "
+                            f"{pattern.pattern!r} finds none in {session!r}")  # fmt: skip
+    if text("imu_mount").lower() not in MOUNTS:
+        problems.append(f"{where}: imu_mount: {text('imu_mount')!r}; needs head or back")
+    pose, imu, times = files("pose", text("pose")), files("imu", text("imu")), files("pose_times", text("pose_times"))
+    if not (text("pose") or text("imu") or text("exclude")):
+        problems.append(f"{where}: pose and imu are both empty; needs at least one")
+    if len(times) > 1:
+        problems.append(f"{where}: pose_times: {len(times)} files; needs one")
+    rate = number("pose_rate_hz")
+    if pose and not text("pose_rate_hz") and not all(map(is_arrays, pose)):
+        problems.append(f"{where}: pose_rate_hz is empty; needs the video's frames per second")
+    if any(path.suffix.lower() == ".csv" and not is_arrays(path) for path in imu) and not text("imu_units"):
+        problems.append(f"{where}: imu_units is empty; needs the units of acc and gyro, such as 'g,deg/s'")
+    labels, found = _labels(text("labels"), files)
+    problems += [f"{where}: {problem}" for problem in found]
+    span, found = parse_span(text("span"))
+    problems += [f"{where}: {problem}" for problem in found]
+    scored = tuple(dict.fromkeys(filter(None, (name.strip() for name in text("scored").split(";"))))) or None
+    row = Row(
+        session=session, animal=animal, day=text("day"), arena=text("arena"), pose=pose, imu=imu, labels=labels,
+        scored=scored, pose_rate_hz=rate, imu_rate_hz=number("imu_rate_hz"), individual=text("individual"),
+        setup=text("setup") or session, pose_times=times[0] if times else None, imu_mount=text("imu_mount").lower(),
+        imu_units=text("imu_units"), px_per_cm=number("px_per_cm"), span=span, exclude=text("exclude"),
+        extra={name: value for name, value in cells.items() if name not in REQUIRED + OPTIONAL},
+    )  # fmt: skip
+    return row, problems
+
+
+def _file_problem(root: Path, name: str) -> str:
+    """What is wrong with a path of the manifest, '' if nothing.
+
+    Judged by its words, not by where links lead: a data cache may well link a file of the folder to elsewhere.
+    """
+    posix = PurePosixPath(name.replace("\\", "/"))
+    depth = 0
+    for part in posix.parts:
+        depth += -1 if part == ".." else 1
+        if posix.is_absolute() or re.match(r"[A-Za-z]:", name) or depth < 0:
+            return f"path {name!r} leaves the folder {root}; needs a path below it"
+    if "\0" in name or not (root / posix).is_file():
+        folder = posix.parent if "\0" not in name and ".." not in posix.parts else PurePosixPath()
+        names = [(folder / p.name).as_posix() for p in (root / folder).iterdir()] if (root / folder).is_dir() else []
+        return f"missing file {name!r}{near(name, names)}; needs a file below {root}"
+    return ""
+
+
+def _labels(cell: str, files) -> tuple[tuple[tuple[str, Path], ...], list[str]]:
+    """((annotator, file), …) of a cell 'path' or 'name=path;name=path', and what is wrong with it."""
+    parts = [part.strip() for part in cell.split(";") if part.strip()]
+    named = [part.partition("=") for part in parts]
+    problems, labels = [], []
+    if len(parts) > 1 and any(not equals for _, equals, _ in named):
+        problems.append(f"labels: {cell!r}: several annotators need names: name=path;name=path")
+    names = [name.strip() if equals else ANNOTATOR for name, equals, _ in named]
+    if len(set(names)) < len(names) and not problems:
+        problems.append(f"labels: {cell!r} names an annotator twice")
+    for name, (before, equals, after) in zip(names, named, strict=True):
+        labels += [(name, path) for path in files("labels", after if equals else before)]
+    return tuple(labels), problems
+
+
+def parse_span(cell: str) -> tuple[tuple[tuple[float, float], ...], list[str]]:
+    """((start_s, stop_s), …) of a cell '12.5-300;400-520.4', and what is wrong with it."""
+    spans, problems = [], []
+    for part in filter(None, (part.strip() for part in cell.split(";"))):
+        match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*[-–]\s*(\d+\.?\d*|\.\d+)", part)
+        if match and float(match[1]) < float(match[2]):
+            spans.append((float(match[1]), float(match[2])))
+        else:
+            problems.append(f"span: {part!r}; needs start-stop in s of video time, start before stop")
+    return tuple(sorted(spans)), problems

@@ -1,0 +1,180 @@
+"""CSV tables of a user's files, read so that every fault is named with its line and column.
+
+The frames returned are indexed by line number in the file (from 1), so that a message can point at it.
+"""
+
+import csv
+import difflib
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rbc.recordings.errors import RecordingError
+
+SHOWN = 5
+LARGEST = 1e30  # beyond it is no measurement, and no f4 after a change of unit
+MISSING = ("", "nan", "na", "n/a", "null", "none")
+FAULTS = (OSError, ValueError, csv.Error, pd.errors.ParserError, pd.errors.ParserWarning, OverflowError)
+TIME_UNITS = {"time_s": 1.0, "time_ms": 1e-3, "time_us": 1e-6, "time_µs": 1e-6, "time_μs": 1e-6}
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a UTF-8 text file without line ends; a byte order mark and CRLF are tolerated."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except FAULTS as fault:
+        raise RecordingError(unreadable(path, fault)) from None
+
+
+def read_head(path: Path, rows: int, separator: str = ",") -> list[list[str]]:
+    """First `rows` lines (fewer in a shorter file) as CSV cells, stripped."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            lines = [line for line, _ in zip(file, range(rows), strict=False)]
+        return [[cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])] for line in lines]
+    except FAULTS as fault:
+        raise RecordingError(unreadable(path, fault)) from None
+
+
+def read_body(path: Path, width: int, skip: int, separator: str = ",") -> pd.DataFrame:
+    """Rows below the first `skip` lines, (rows, width), empty rows left out; columns of numbers arrive as numbers."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            body = pd.read_csv(path, header=None, names=range(width + 1), index_col=False, skiprows=skip, sep=separator,
+                               encoding="utf-8-sig", skip_blank_lines=False, low_memory=False)  # fmt: skip
+    except pd.errors.EmptyDataError:
+        body = pd.DataFrame({column: np.zeros(0) for column in range(width + 1)})
+    except FAULTS as fault:
+        raise RecordingError(unreadable(path, fault)) from None
+    body.index = np.arange(len(body)) + skip + 1
+    surplus = body.index[body[width].notna()]
+    if len(surplus):
+        raise RecordingError(too_wide(path, surplus[0], width))
+    return body.loc[body.notna().any(axis=1), range(width)]
+
+
+def read_cells(path: Path, width: int, skip: int, separator: str = ",") -> pd.DataFrame:
+    """Rows below the first `skip` lines as text, (rows, width), cells stripped, empty rows left out."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            for _ in range(skip):
+                next(file, "")
+            reader = csv.reader(file, delimiter=separator)
+            rows = {skip + reader.line_num: [cell.strip() for cell in row] for row in reader}
+            rows = {line: row for line, row in rows.items() if any(row)}
+    except FAULTS as fault:
+        raise RecordingError(unreadable(path, fault)) from None
+    for line, row in rows.items():
+        # one empty cell too many in every row is a comma at the end of the line; in some rows it is a decimal comma
+        if len(row) > width and (any(row[width:]) or any(len(other) != len(row) for other in rows.values())):
+            raise RecordingError(too_wide(path, line, width))
+    cells = [(row + [""] * width)[:width] for row in rows.values()]
+    return pd.DataFrame(cells, index=list(rows), columns=range(width), dtype=object)
+
+
+def read_table(path: Path, *, text: bool = False, separator: str = ",", skip: int = 0) -> pd.DataFrame:
+    """Table with one header row below `skip` lines: columns by name (stripped), index = line number.
+
+    `text` keeps every cell as the string that it is; otherwise columns of numbers arrive as numbers.
+    """
+    header = read_head(path, skip + 1, separator)[skip:]
+    header = list(header[0]) if header else []
+    while header and not header[-1]:
+        header.pop()
+    if not header:
+        raise RecordingError(f"{path}: line {skip + 1}: empty; needs a header row that names the columns")
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        raise RecordingError(f"{path}: line {skip + 1}: column {twice[0]!r} is there twice; needs names that differ")
+    body = (read_cells if text else read_body)(path, len(header), skip + 1, separator)
+    return body.set_axis(header, axis=1)
+
+
+def too_wide(path: Path, line: int, width: int) -> str:
+    return f"{path}: line {line}: {width + 1} fields or more; the header has {width}"
+
+
+def unreadable(path: Path, fault: Exception) -> str:
+    """The problem in words for a file that the operating system, the decoder or the parser refused."""
+    if isinstance(fault, FileNotFoundError):
+        return f"{path}: no such file"
+    if isinstance(fault, UnicodeError):
+        place = f" (byte {fault.start}: {fault.object[fault.start]:#04x})" if hasattr(fault, "start") else ""
+        return f"{path}: is not UTF-8 text{place}; needs a CSV or text file saved as UTF-8"
+    reason = re.sub(r"\s+", " ", str(fault)).strip()
+    return f"{path}: cannot be read as a table: {reason}"
+
+
+def require_columns(path: Path, table: pd.DataFrame, needed: Iterable[str]) -> None:
+    """Raise RecordingError naming every needed column that the table lacks, with near misses."""
+    needed, problems = tuple(needed), []
+    spare = [column for column in table.columns if column not in needed]
+    for name in needed:
+        if name not in table.columns:
+            there = ", ".join(repr(str(column)) for column in table.columns[:20])
+            problems.append(f"{path}: missing column {name!r}{near(name, spare)}; the columns are {there}")
+    if problems:
+        raise RecordingError(problems)
+
+
+def numbers(path: Path, cells: pd.Series, column: str) -> np.ndarray:
+    """Cells as float64 (N,), NaN where empty; every cell that is no finite number is listed by its line."""
+    if cells.dtype == bool:
+        cells = cells.astype(str)
+    values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    wrong = np.abs(values) > LARGEST
+    if not pd.api.types.is_numeric_dtype(cells):
+        empty = cells.isna() | cells.astype(str).str.strip().str.lower().isin(MISSING)
+        wrong |= np.isnan(values) & ~empty.to_numpy()
+    if wrong.any():
+        raise RecordingError(
+            listed(np.flatnonzero(wrong), lambda i: f"{path}: line {cells.index[i]}: column {column!r}: "
+                   f"{str(cells.iloc[i])!r} is not a number; needs a finite number or an empty cell")
+        )  # fmt: skip
+    return values
+
+
+def read_times(path: Path, table: pd.DataFrame) -> np.ndarray:
+    """Seconds (N,) of the table's time column (time_s, time_ms, time_us or time_µs), strictly increasing.
+
+    Raises RecordingError for a missing time column, empty cells and times that do not increase.
+    """
+    column = next((name for name in table.columns if name.lower() in TIME_UNITS), None)
+    if column is None:
+        there = ", ".join(repr(str(name)) for name in table.columns[:20])
+        raise RecordingError(f"{path}: missing column 'time_s' (or time_ms, time_us); the columns are {there}")
+    times = numbers(path, table[column], column) * TIME_UNITS[column.lower()]
+    lines = table.index
+    empty = np.flatnonzero(np.isnan(times))
+    back = np.flatnonzero(np.diff(times) <= 0) + 1
+    problems = listed(empty, lambda i: f"{path}: line {lines[i]}: column {column!r} is empty; every row needs a time")
+    problems += listed(back, lambda i: f"{path}: line {lines[i]}: column {column!r}: time does not increase "
+                       f"(non-monotonic): {table[column].iloc[i]} after {table[column].iloc[i - 1]}")  # fmt: skip
+    if problems:
+        raise RecordingError(problems)
+    return times
+
+
+def listed(places: np.ndarray, describe: Callable[[int], str]) -> list[str]:
+    """One problem per place, the first few in full and the rest as a count."""
+    problems = [describe(int(i)) for i in places[:SHOWN]]
+    if len(places) > SHOWN:
+        problems[-1] += f" (and {len(places) - SHOWN} more like it)"
+    return problems
+
+
+def near(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """' (did you mean …?)' where a known name is close, else ''."""
+    known = {str(k).lower(): str(k) for k in known}
+    close = difflib.get_close_matches(str(name).lower(), known, n=2, cutoff=cutoff)
+    return f" (did you mean {' or '.join(repr(known[k]) for k in close)}?)" if close else ""
+
+
+def separator(line: str) -> str:
+    """Comma, tab or semicolon: what the header line is split by."""
+    return max(",\t;", key=line.count)
