@@ -1,0 +1,147 @@
+"""What every score stands beside: constant, chance, shifted, missingness-only and random-forest predictions.
+
+T frames, F features, C behaviours, W windows. Labels are 1, 0, -1 and the -1 differ by behaviour, so that each has a
+forest of its own. Windows are centred, given in frames, and shorter at the ends of a session.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
+from sklearn.ensemble import RandomForestClassifier
+
+PRESENT, NOT_SCORED = 1, -1
+DRAWS = 10  # groups of trees, each with frames of its own
+
+
+def window_features(x: np.ndarray, windows: Sequence[int], rows: np.ndarray | None = None) -> np.ndarray:
+    """Features (T or rows, F * (1 + 5 W)) f4: x (T, F), then per window mean, deviation, minimum, maximum, and the mean
+    of the half ahead less that of the half behind. The set of window statistics that SimBA and JABS use.
+
+    Missing values (NaN) are left out of each window; NaN where a window holds none. rows: frames wanted, default all.
+    """
+    x = np.asarray(x, np.float32)
+    rows = np.arange(len(x)) if rows is None else rows
+    seen = np.isfinite(x)
+    whole = bool(seen.all())
+    filled = x if whole else np.where(seen, x, 0)
+    centre = filled.mean(0, dtype=float) if len(x) else 0.0  # keeps the sums of squares small
+    shifted = np.where(seen, filled - centre, 0)
+    sums, squares, counts = _running(shifted), _running(shifted**2), _running(seen)
+    parts = [x[rows]]
+    for window in windows:
+        half = max(window // 2, 1)
+        low, high = np.maximum(rows - half, 0), np.minimum(rows + half + 1, len(x))
+
+        def mean_between(a: np.ndarray, b: np.ndarray, total: np.ndarray = sums) -> np.ndarray:
+            count = counts[b] - counts[a]
+            return np.where(count > 0, (total[b] - total[a]) / np.maximum(count, 1), np.nan)
+
+        mean = mean_between(low, high)
+        spread = np.sqrt(np.maximum(mean_between(low, high, squares) - mean**2, 0))
+        least = minimum_filter1d(filled if whole else np.where(seen, x, np.inf), 2 * half + 1, axis=0, mode="nearest")
+        most = maximum_filter1d(filled if whole else np.where(seen, x, -np.inf), 2 * half + 1, axis=0, mode="nearest")
+        known = np.isfinite(mean)
+        parts += [mean + centre, spread, np.where(known, least[rows], np.nan), np.where(known, most[rows], np.nan),
+                  mean_between(rows, high) - mean_between(low, rows + 1)]
+    return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
+
+
+def _running(values: np.ndarray) -> np.ndarray:
+    """Sums (T + 1, F) f8 of all values in front of each frame."""
+    total = np.zeros((len(values) + 1, values.shape[1]))
+    np.cumsum(values, axis=0, out=total[1:])
+    return total
+
+
+def drawn_frames(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Sorted scored frames (n,) of one behaviour's labels (T,), at most `count` of them.
+
+    Present frames are drawn up to half of `count`, more where absent ones are too few, and absent ones fill the rest.
+    """
+    present, absent = np.flatnonzero(labels == PRESENT), np.flatnonzero(labels == 0)
+    keep = min(len(present), max(count // 2, count - len(absent)))
+    fill = min(len(absent), count - keep)
+    return np.sort(np.concatenate([rng.choice(present, keep, replace=False), rng.choice(absent, fill, replace=False)]))
+
+
+def random_forest(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence[np.ndarray], *,
+                  windows: Sequence[int], seed: int, trees: int = 100, max_frames: int = 30_000) -> list[np.ndarray]:
+    """Probabilities (T, C) for each test session's x (T, F), by a random forest per behaviour on `window_features`.
+
+    train: (x (T, F), labels (T, C)) per session. The trees grow in DRAWS groups, each on its own max_frames / DRAWS
+    frames (`drawn_frames`: up to half of them present), with balanced class weights: neighbouring frames say the same,
+    and on noise-made tracks with rare behaviours this scored higher than trees on all frames, at a tenth of the time. A
+    behaviour of one class in training gets that class. Raises ValueError where no frame of some behaviour is scored.
+    """
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([y for _, y in train])
+    unscored = np.flatnonzero((labels == NOT_SCORED).all(0))
+    if len(unscored):
+        raise ValueError(f"no training frame is scored for behaviours {unscored.tolist()}")
+    draws = [[drawn_frames(y, max(max_frames // DRAWS, 2), rng) for _ in range(DRAWS)] for y in labels.T]
+    used = np.unique(np.concatenate([frames for draw in draws for frames in draw]))
+    border = np.cumsum([0, *(len(y) for _, y in train)])
+    table = np.concatenate([window_features(x, windows, used[(used >= a) & (used < b)] - a)
+                            for (x, _), a, b in zip(train, border[:-1], border[1:], strict=True)])  # (used, F')
+    forests = []
+    for truth, draw in zip(labels.T == PRESENT, draws, strict=True):
+        forests.append([])
+        for frames, size in zip(draw, np.diff(np.linspace(0, trees, DRAWS + 1).astype(int)), strict=True):
+            if size:
+                forest = RandomForestClassifier(int(size), max_features="sqrt", min_samples_leaf=3, n_jobs=2,
+                                                class_weight="balanced", random_state=int(rng.integers(2**31)))
+                forests[-1].append((size / trees, forest.fit(table[np.searchsorted(used, frames)], truth[frames])))
+                forest.n_jobs = 1  # sums over threads differ from call to call
+    return [_probabilities(forests, window_features(x, windows)) for x in test]
+
+
+def _probabilities(forests: list[list[tuple[float, RandomForestClassifier]]], table: np.ndarray) -> np.ndarray:
+    def present(forest: RandomForestClassifier) -> np.ndarray:
+        share = forest.predict_proba(table)
+        return share[:, 1] if len(forest.classes_) == 2 else np.full(len(table), float(forest.classes_[0]))
+
+    return np.stack([sum(weight * present(forest) for weight, forest in group) for group in forests], axis=1)
+
+
+def validity_only(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence[np.ndarray], *,
+                  windows: Sequence[int], seed: int, trees: int = 50, max_frames: int = 20_000) -> list[np.ndarray]:
+    """Probabilities (T, C) for each test session's validity (T, M) bool: what missing samples give away.
+
+    train: (validity (T, M), labels (T, C)) per session. The same forest, fed with nothing but which samples are there.
+    """
+    return random_forest([(valid.astype(np.float32), y) for valid, y in train],
+                         [valid.astype(np.float32) for valid in test],
+                         windows=windows, seed=seed, trees=trees, max_frames=max_frames)
+
+
+def always_present(labels: np.ndarray) -> np.ndarray:
+    """Decision (T, C) bool that every behaviour of the labels (T, C) is present in every frame."""
+    return np.ones(labels.shape, bool)
+
+
+def prevalence(train: Sequence[np.ndarray]) -> np.ndarray:
+    """Share (C,) of scored frames of the labels (T, C) in which each behaviour is present; 0 where none is scored."""
+    present = sum((y == PRESENT).sum(0) for y in train)
+    return present / np.maximum(sum((y != NOT_SCORED).sum(0) for y in train), 1)
+
+
+def prevalence_random(train: Sequence[np.ndarray], test: Sequence[np.ndarray],
+                      seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Probability (T, C) and decision (T, C) for each test session's labels: coins with the training prevalence."""
+    rng, share = np.random.default_rng(seed), prevalence(train)
+    return [(np.broadcast_to(share, y.shape).copy(), rng.random(y.shape) < share) for y in test]
+
+
+def circular_shift(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Decision (T, C) bool: each behaviour's own scored frames, moved round by a quarter to three quarters of them.
+
+    Bouts and prevalence are exactly right and their places are wrong: what a method gets for statistics alone.
+    """
+    rng = np.random.default_rng(seed)
+    decision = np.zeros(labels.shape, bool)
+    for c in range(labels.shape[1]):
+        scored = np.flatnonzero(labels[:, c] != NOT_SCORED)
+        shift = int(rng.uniform(0.25, 0.75) * len(scored))
+        decision[scored, c] = np.roll(labels[scored, c] == PRESENT, shift)
+    return decision

@@ -1,0 +1,169 @@
+"""From log odds per frame to bouts: a two-state Viterbi with switching cost and least duration per behaviour.
+
+T frames, C behaviours. A track of on and off earns the sum of its log odds over the on frames, less the switching cost
+at every change within the recording; every on-run lasts at least min_frames. `viterbi` finds the best track exactly.
+Every frame ahead has a say, but a finite stretch of them decides: without a least duration a state is settled, and all
+before it, once its evidence has piled up to twice the switching cost; a least duration adds min_frames at each end.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+
+from rbc.scoring.bouts import bout_counts, bout_f1, find_bouts, scored_bouts
+from rbc.scoring.calibration import logit
+from rbc.scoring.metrics import f1_scores, frame_counts
+
+PRESENT = 1
+SWITCH_COSTS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+MIN_FRAMES = (1, 5, 10, 20, 40)
+BOUT_IOU = 0.5
+UNREACHED = -1e300
+TOGETHER = 5_000_000  # frames x behaviours solved side by side; bounds memory to a few hundred MB
+
+
+def log_odds(probability: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Evidence (T, C) for presence: log odds of the probability (T, C) above those of the thresholds (C,)."""
+    return logit(probability) - logit(thresholds)
+
+
+def viterbi(log_odds: np.ndarray, switch_cost: np.ndarray, min_frames: np.ndarray) -> np.ndarray:
+    """Best track (T, C) bool of finite log odds (T, C) under switch_cost (C,) >= 0 and least duration min_frames (C,).
+
+    No on-run is shorter than min_frames, at the ends of the recording neither; ties are off.
+    """
+    log_odds = np.asarray(log_odds, float)
+    frames, width = log_odds.shape
+    cost, least = np.broadcast_to(switch_cost, width), np.broadcast_to(min_frames, width)
+    if (cost < 0).any() or (least < 1).any() or not np.isfinite(log_odds).all():
+        raise ValueError("viterbi needs finite log odds, switch_cost >= 0 and min_frames >= 1")
+    track = np.zeros((frames, width), bool)
+    for duration in np.unique(least[least <= frames]):
+        solve = _free if duration == 1 else _lasting
+        alike = np.flatnonzero(least == duration)
+        for columns in np.array_split(alike, -(-len(alike) * frames // TOGETHER)):
+            track[:, columns] = solve(log_odds[:, columns], cost[columns].astype(float), int(duration))
+    return track
+
+
+def _free(gain: np.ndarray, cost: np.ndarray, _: int) -> np.ndarray:
+    """Best track without a least duration.
+
+    The lead of on over off follows lead[t] = clip(lead[t-1], -cost, cost) + gain[t]. Such steps compose to a clip
+    again, x -> clip(x + total, low, high): blocks are walked side by side, then joined, in about 2 sqrt(T) numpy steps.
+    """
+    frames, width = gain.shape
+    size = int(np.ceil(np.sqrt(frames)))
+    count = -(-frames // size)
+    padded = np.zeros((count * size, width))
+    padded[:frames] = gain
+    blocks = padded.reshape(count, size, width)
+    total = np.cumsum(blocks, axis=1)
+    low, high = np.empty_like(blocks), np.empty_like(blocks)
+    down, up = np.full((count, width), -np.inf), np.full((count, width), np.inf)
+    for t in range(size):
+        low[:, t] = down = np.clip(down, -cost, cost) + blocks[:, t]
+        high[:, t] = up = np.clip(up, -cost, cost) + blocks[:, t]
+    entry = np.zeros((count, width))  # lead in front of each block; 0: either state may begin
+    for b in range(1, count):
+        entry[b] = np.clip(entry[b - 1] + total[b - 1, -1], low[b - 1, -1], high[b - 1, -1])
+    lead = np.clip(entry[:, None] + total, low, high).reshape(-1, width)[:frames]
+    # Backwards: beyond the cost the state is certain, between it is that of the next frame.
+    sure = np.where(lead > cost, 1, np.where(lead < -cost, 0, -1))
+    sure[-1] = lead[-1] > 0
+    following = np.where(sure >= 0, np.arange(frames)[:, None], frames)
+    following = np.minimum.accumulate(following[::-1], axis=0)[::-1]
+    return np.take_along_axis(sure, following, axis=0).astype(bool)
+
+
+def _lasting(gain: np.ndarray, cost: np.ndarray, least: int) -> np.ndarray:
+    """Best track whose on-runs last at least `least` frames.
+
+    off[t], on[t]: best score of frames < t that ends off, or in a run that is long enough. A run that is long enough at
+    t began at t - least or earlier, so `least` frames are solved at once by running maxima.
+    """
+    frames, width = gain.shape
+    total = np.zeros((frames + 1, width))
+    np.cumsum(gain, axis=0, out=total[1:])
+    off, on = np.zeros((frames + 1, width)), np.full((frames + 1, width), UNREACHED)  # on: less `total`
+    begin = np.empty((frames + 1, width))  # best score, less `total`, of a run that begins at frame t
+    begin[0] = 0
+    for a in range(1, frames + 1, least):
+        b = min(a + least, frames + 1)
+        n = b - a
+        first = max(least - a, 0)  # before `least` frames no run is long enough
+        if first < n:
+            on[a + first : b] = begin[a + first - least : b - least]
+        on[a] = np.maximum(on[a], on[a - 1])
+        np.maximum.accumulate(on[a:b], axis=0, out=on[a:b])
+        off[a:b] = on[a - 1 : b - 1] + total[a - 1 : b - 1] - cost
+        off[a] = np.maximum(off[a], off[a - 1])
+        np.maximum.accumulate(off[a:b], axis=0, out=off[a:b])
+        begin[a:b] = off[a:b] - cost - total[a:b]
+    return np.stack([_traced(off[:, c], on[:, c], begin[:, c], total[:, c], least) for c in range(width)], axis=1)
+
+
+def _traced(off: np.ndarray, on: np.ndarray, begin: np.ndarray, total: np.ndarray, least: int) -> np.ndarray:
+    """Track (T,) of one behaviour, walked back from run to run."""
+    frames = len(off) - 1
+    track = np.zeros(frames, bool)
+    when = np.arange(frames + 1)
+    grew = np.append(False, off[1:] > off[:-1])  # off at t comes from on at t - 1
+    last_off = np.maximum.accumulate(np.where(grew, when, 0))
+    earned = np.append(True, on[1:] > on[:-1])  # the run that is on at t is one that got long enough at t
+    last_on = np.maximum.accumulate(np.where(earned, when, 0))
+    t, is_on = frames, on[frames] + total[frames] > off[frames]
+    while t > 0:
+        if is_on:
+            start = last_on[t] - least
+            track[start:t] = True
+            t, is_on = start, False
+        else:
+            t, is_on = last_off[t] - 1, True
+    return track
+
+
+def smooth(probability: np.ndarray, window: int) -> np.ndarray:
+    """Centred running mean (T, C) of the probability (T, C) over an odd window of frames, shorter at the ends."""
+    if window < 1 or window % 2 == 0:
+        raise ValueError(f"smooth_window {window}; needs an odd number of frames")
+    frames = len(probability)
+    total = np.zeros((frames + 1, *probability.shape[1:]))
+    np.cumsum(probability, axis=0, out=total[1:])
+    low = np.maximum(np.arange(frames) - window // 2, 0)
+    high = np.minimum(np.arange(frames) + window // 2 + 1, frames)
+    return np.clip((total[high] - total[low]) / (high - low)[:, None], 0, 1)
+
+
+def fit_decoder(log_odds: Sequence[np.ndarray], labels: Sequence[np.ndarray], *,
+                switch_costs: Sequence[float] = SWITCH_COSTS, min_frames: Sequence[int] = MIN_FRAMES,
+                min_bouts: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Switching cost (C,) and least duration (C,) in frames with the best mean of frame F1 and bout F1 at IoU 0.5.
+
+    log_odds: one (T, C) a session; labels likewise, 1, 0, -1. Frame F1 alone does not see a bout broken in two, bout F1
+    alone does not see where it ends. Behaviours with fewer than min_bouts bouts take the pair that is best on average;
+    of equal pairs the one that changes least. Decoding with cost 0 and duration 1 is the bare threshold.
+    """
+    width = labels[0].shape[1]
+    pairs = list(product(min_frames, switch_costs))
+    score = np.zeros((len(pairs), width))
+    for k, least in enumerate(min_frames):
+        here = np.arange(k * len(switch_costs), (k + 1) * len(switch_costs))
+        frame = np.zeros((len(here), width, 3), np.int64)
+        bout = np.zeros((len(here), width, 3), np.int64)
+        for gain, truth in zip(log_odds, labels, strict=True):
+            tracks = viterbi(np.tile(gain, len(here)), np.repeat(switch_costs, width), least)  # (T, pairs * C)
+            for i in range(len(here)):
+                track = tracks[:, i * width : (i + 1) * width]
+                frame[i] += frame_counts(truth, track)
+                bout[i] += [bout_counts(*scored_bouts(truth[:, c], track[:, c]), BOUT_IOU) for c in range(width)]
+        score[here] = (f1_scores(frame) + bout_f1(bout)) / 2
+    bouts = np.array([sum(len(find_bouts(y[:, c] == PRESENT)) for y in labels) for c in range(width)])
+    rare, known = bouts < min_bouts, bouts > 0
+    if known.any():
+        score[:, rare] = score[:, known].mean(1, keepdims=True)
+    else:
+        score[:] = 0
+    chosen = [pairs[i] for i in np.argmax(score, axis=0)]
+    return np.array([cost for _, cost in chosen], float), np.array([least for least, _ in chosen], int)
