@@ -1,0 +1,243 @@
+"""Signals to features: one function for training, prediction, baselines and drift warnings.
+
+B crops, T frames, K keypoints, F features. Every feature of a frame depends on the second around it.
+Missing values come in as NaN and go out as NaN; the adapter turns them into zeros after scaling, and the shares of
+missing keypoints are features of their own.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor
+
+IMU_CHANNELS = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
+GRAVITY = 9.81
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Signals of a stretch of frames, batched; what the loaders serve and augmentation changes."""
+
+    imu: Tensor  # (B, T, 6) m/s², rad/s
+    bands: Tensor  # (B, T, F) log10 power
+    pose: Tensor  # (B, T, K, 3) px, px, likelihood
+    ready_imu: Tensor  # (B, T, F)
+    ready_pose: Tensor  # (B, T, F)
+    valid: Tensor  # (B, T, 2)
+    body_length_px: Tensor  # (B,)
+    setup: Tensor  # (B,) row of the adapter, 0 = the shared map alone
+
+    def map(self, function) -> "Crop":
+        """The crop with `function` applied to every tensor."""
+        return Crop(*(function(getattr(self, f.name)) for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the features are made of; goes with the model into recipe.json."""
+
+    rate_hz: float
+    keypoints: tuple[str, ...]
+    body_axis: tuple[str, str]
+    head_axis: tuple[str, str]
+    imu_names: tuple[str, ...]
+    band_names: tuple[str, ...]
+    ready_imu_names: tuple[str, ...]
+    ready_pose_names: tuple[str, ...]
+
+    def frames(self, seconds: float) -> int:
+        """Odd number of frames nearest to `seconds`."""
+        return 2 * int(round(seconds * self.rate_hz / 2)) + 1
+
+
+def imu_features(crop: Crop, recipe: Recipe) -> Tensor:
+    """(B, T, F) of the inertial signals: axes, gravity direction, magnitudes, agitation over 0.2 and 1 s, bands."""
+    columns = []
+    if recipe.imu_names:
+        acc, gyro = crop.imu[..., :3], crop.imu[..., 3:]
+        gravity = running_mean(acc, recipe.frames(0.5))
+        moving = acc - gravity
+        columns += [acc / GRAVITY, gravity / gravity.norm(dim=-1, keepdim=True).clamp_min(1.0), moving / GRAVITY, gyro / 5]
+        columns += [running_mean(gyro, recipe.frames(0.2)) / 5]
+        for signal in (moving / GRAVITY, gyro / 5):
+            energy = (signal**2).sum(-1, keepdim=True)
+            columns += [_log(running_mean(energy, recipe.frames(s))) for s in (0.06, 0.2, 1.0)]
+        columns += [acc.norm(dim=-1, keepdim=True) / GRAVITY - 1]
+    return torch.cat([*columns, crop.bands, crop.ready_imu], dim=-1)  # (B, T, F)
+
+
+def pose_features(crop: Crop, recipe: Recipe) -> Tensor:
+    """(B, T, F) of the keypoints seen from the animal: places, velocities and agitation in body lengths, speeds and
+    angles of trunk and head, sizes, and which keypoints are missing."""
+    if not recipe.keypoints:
+        return crop.ready_pose
+    points = crop.pose[..., :2] / crop.body_length_px[:, None, None, None]  # (B, T, K, 2) body lengths
+    missing = points.isnan().any(-1).float()  # (B, T, K)
+    step = recipe.frames(0.06) // 2
+    front, rear, nose, nape = (points[:, :, recipe.keypoints.index(k)] for k in (*recipe.body_axis, *recipe.head_axis))
+    centre = (front + rear) / 2
+    trunk, head = front - rear, nose - nape
+    forward = trunk / trunk.norm(dim=-1, keepdim=True).clamp_min(1e-3)
+    frame = torch.stack([forward, torch.stack([-forward[..., 1], forward[..., 0]], -1)], -2)  # (B, T, 2, 2)
+
+    def egocentric(vectors: Tensor) -> Tensor:
+        """(..., 2) along and across the trunk."""
+        extra = vectors.dim() - 3
+        axes = frame.reshape(*frame.shape[:2], *[1] * extra, 2, 2)
+        return (axes * vectors[..., None, :]).sum(-1)
+
+    places = egocentric(points - centre[:, :, None])  # (B, T, K, 2)
+    motion = difference(points, step) * recipe.rate_hz / (2 * step)  # (B, T, K, 2) body lengths / s
+    own = difference(places, step) * recipe.rate_hz / (2 * step)
+    travel = egocentric(difference(running_mean(centre, recipe.frames(0.2)), step) * recipe.rate_hz / (2 * step))
+    agitation = (own**2).sum(-1)  # (B, T, K)
+    turn_trunk, turn_head = (_turning(axis, step) * recipe.rate_hz / (2 * step) for axis in (trunk, head))  # (B, T, 1)
+    relative = egocentric(head / head.norm(dim=-1, keepdim=True).clamp_min(1e-3))  # cos, sin of head on trunk
+    sizes = torch.cat([trunk.norm(dim=-1, keepdim=True), head.norm(dim=-1, keepdim=True)], -1)
+    columns = [
+        places.flatten(-2), egocentric(motion).flatten(-2) / 3, _log(running_mean(agitation, recipe.frames(0.2))),
+        _log(running_mean(agitation, recipe.frames(1.0))), travel, _log((travel**2).sum(-1, keepdim=True)),
+        running_mean(travel, recipe.frames(1.0)), turn_trunk / 3, turn_head / 3,
+        running_mean(turn_trunk, recipe.frames(0.5)) / 3, running_mean(turn_head, recipe.frames(0.5)) / 3,
+        relative, sizes, running_mean(sizes, recipe.frames(1.0)), missing, running_mean(missing, recipe.frames(1.0)),
+    ]
+    return torch.cat([*columns, crop.ready_pose], dim=-1)  # (B, T, F)
+
+
+def programmed_targets(crop: Crop, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """Targets (B, T, P) that a representation should foresee, P <= 8, for imu and pose: energies, tilt, speed, turning
+    now (TREBA, arXiv 2011.13917), and their mean over the second that follows."""
+    imu, pose = [], []
+    if recipe.imu_names:
+        acc, gyro = crop.imu[..., :3], crop.imu[..., 3:]
+        gravity = running_mean(acc, recipe.frames(0.5))
+        energy = _log(running_mean((((acc - gravity) / GRAVITY) ** 2).sum(-1, keepdim=True), recipe.frames(0.2)))
+        turning = running_mean(gyro[..., 2:], recipe.frames(0.2)) / 3
+        imu = [energy, gravity[..., :1] / GRAVITY, turning]
+    if recipe.keypoints:
+        points = crop.pose[..., :2] / crop.body_length_px[:, None, None, None]
+        front, rear = (points[:, :, recipe.keypoints.index(k)] for k in recipe.body_axis)
+        step = recipe.frames(0.06) // 2
+        speed = difference(running_mean((front + rear) / 2, recipe.frames(0.2)), step).norm(dim=-1, keepdim=True)
+        turning = _turning(front - rear, step) * recipe.rate_hz / (2 * step) / 3
+        pose = [_log(speed**2 * (recipe.rate_hz / (2 * step)) ** 2), turning, (front - rear).norm(dim=-1, keepdim=True)]
+    if not imu and crop.ready_imu.shape[-1]:
+        imu = [crop.ready_imu[..., :3]]
+    if not pose and crop.ready_pose.shape[-1]:
+        pose = [crop.ready_pose[..., :3]]
+    return _with_future(imu, crop, recipe), _with_future(pose, crop, recipe)
+
+
+def _with_future(columns: list[Tensor], crop: Crop, recipe: Recipe) -> Tensor:
+    if not columns:
+        return crop.valid.new_zeros(*crop.valid.shape[:2], 0, dtype=torch.float32)
+    now = torch.cat(columns, -1)
+    ahead = recipe.frames(0.5)
+    later = nnf.pad(now.transpose(1, 2), (0, ahead), mode="replicate").transpose(1, 2)[:, ahead:]
+    return torch.cat([now, running_mean(later, recipe.frames(1.0))], -1)  # (B, T, 2 P)
+
+
+def running_mean(x: Tensor, frames: int) -> Tensor:
+    """Centred mean over `frames` (odd) of (B, T, ...), of the values that are there; NaN where none is."""
+    shape = x.shape
+    flat = x.reshape(shape[0], shape[1], -1).transpose(1, 2)  # (B, F, T)
+    there = ~flat.isnan()
+    half = frames // 2
+    total = nnf.avg_pool1d(nnf.pad(flat.nan_to_num(0.0), (half, half)), frames, stride=1)
+    share = nnf.avg_pool1d(nnf.pad(there.to(flat.dtype), (half, half)), frames, stride=1)
+    mean = torch.where(share > 0.5 / frames, total / share.clamp_min(0.5 / frames), torch.nan)
+    return mean.transpose(1, 2).reshape(shape)
+
+
+def difference(x: Tensor, step: int) -> Tensor:
+    """x[t + step] - x[t - step] of (B, T, ...), the ends repeated."""
+    flat = x.flatten(2).transpose(1, 2) if x.dim() > 3 else x.transpose(1, 2)
+    padded = nnf.pad(flat, (step, step), mode="replicate")
+    change = padded[..., 2 * step :] - padded[..., : -2 * step]
+    return change.transpose(1, 2).reshape(x.shape)
+
+
+def _turning(axis: Tensor, step: int) -> Tensor:
+    """(B, T, 1) signed angle in rad from axis[t - step] to axis[t + step]; counter-clockwise in the picture is < 0."""
+    flat = nnf.pad(axis.transpose(1, 2), (step, step), mode="replicate")
+    before, after = flat[..., : -2 * step], flat[..., 2 * step :]
+    cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
+    return torch.atan2(cross, (before * after).sum(1))[..., None]
+
+
+def _log(energy: Tensor) -> Tensor:
+    return torch.log10(energy + 1e-4)
+
+
+def imu_width(recipe: Recipe) -> int:
+    return _widths(recipe)[0]
+
+
+def pose_width(recipe: Recipe) -> int:
+    return _widths(recipe)[1]
+
+
+def _widths(recipe: Recipe) -> tuple[int, int]:
+    crop = empty_crop(recipe, frames=64)
+    return imu_features(crop, recipe).shape[-1], pose_features(crop, recipe).shape[-1]
+
+
+def empty_crop(recipe: Recipe, frames: int) -> Crop:
+    """One crop in which everything is missing."""
+    nothing = lambda *shape: torch.full((1, frames, *shape), torch.nan)  # noqa: E731
+    return Crop(
+        nothing(6), nothing(len(recipe.band_names)), nothing(len(recipe.keypoints), 3),
+        nothing(len(recipe.ready_imu_names)), nothing(len(recipe.ready_pose_names)),
+        torch.zeros(1, frames, 2, dtype=torch.bool), torch.ones(1), torch.zeros(1, dtype=torch.long),
+    )
+
+
+def session_crop(session, start: int, stop: int, recipe: Recipe, row: int = 0) -> Crop:
+    """Crop (B = 1) of frames start to stop of a Session, columns in the recipe's order; frames beyond the session and
+    columns that it lacks are NaN and invalid."""
+    a = min(max(start, 0), stop)
+    b = max(min(stop, len(session)), a)
+
+    def columns(array: np.ndarray, have: tuple[str, ...], want: tuple[str, ...]) -> Tensor:
+        out = np.full((stop - start, len(want), *array.shape[2:]), np.nan, np.float32)
+        for i, name in enumerate(want):
+            if name in have:
+                out[a - start : b - start, i] = array[a:b, have.index(name)]
+        return torch.from_numpy(out)[None]
+
+    valid = np.zeros((stop - start, 2), bool)
+    valid[a - start : b - start] = session.valid[a:b]
+    imu_there, pose_there = torch.from_numpy(valid)[None, ..., 0], torch.from_numpy(valid)[None, ..., 1]
+
+    def where(there: Tensor, x: Tensor) -> Tensor:
+        return torch.where(there.reshape(*there.shape, *[1] * (x.dim() - 2)), x, torch.nan)
+
+    pose = columns(session.pose, session.keypoints, recipe.keypoints)[..., [0, 1, -1]]  # the height of 3D is left out
+    scale = session.body_length_px if np.isfinite(session.body_length_px) else 1.0
+    return Crop(
+        where(imu_there, columns(session.imu, session.imu_names, IMU_CHANNELS)),
+        where(imu_there, columns(session.bands, session.band_names, recipe.band_names)),
+        where(pose_there, pose),
+        where(imu_there, columns(session.ready_imu, session.ready_imu_names, recipe.ready_imu_names)),
+        where(pose_there, columns(session.ready_pose, session.ready_pose_names, recipe.ready_pose_names)),
+        torch.from_numpy(valid)[None], torch.tensor([scale], dtype=torch.float32), torch.tensor([row]),
+    )
+
+
+def feature_chunks(session, recipe: Recipe, chunk: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Features (n, F) of both modalities of a whole session, chunk by chunk; NaN where missing or not valid."""
+    margin = recipe.frames(1.0) + recipe.frames(0.5)
+    for start in range(0, len(session), chunk):
+        stop = min(start + chunk, len(session))
+        crop = session_crop(session, start - margin, stop + margin, recipe)
+        valid = crop.valid[0, margin:-margin]
+        pair = imu_features(crop, recipe), pose_features(crop, recipe)
+        yield tuple(torch.where(valid[:, m, None], x[0, margin:-margin], torch.nan) for m, x in enumerate(pair))
+
+
+def session_features(session, recipe: Recipe) -> np.ndarray:
+    """(T, F) all features of a session side by side, NaN where missing."""
+    return torch.cat([torch.cat(pair, -1) for pair in feature_chunks(session, recipe, chunk=4096)]).numpy()

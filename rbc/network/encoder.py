@@ -1,0 +1,79 @@
+"""Dense encoders: T frames in, T frames out, a finite context. `ENCODERS` names them.
+
+B crops, T frames, D latent.
+"""
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor, nn
+
+
+class ConvBlock(nn.Module):
+    """Residual block: a dilated convolution of three taps, then a mix of channels; normalised over channels only."""
+
+    def __init__(self, d_model: int, dilation: int, dropout: float):
+        super().__init__()
+        self.norm = nn.LayerNorm(d_model)
+        self.conv = nn.Conv1d(d_model, d_model, 3, padding=dilation, dilation=dilation)
+        self.mix = nn.Linear(d_model, d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv(self.norm(x).transpose(1, 2)).transpose(1, 2)  # (B, T, D)
+        return x + self.dropout(self.mix(nnf.gelu(h)))
+
+
+class ConvEncoder(nn.Module):
+    """Dilated convolutions after TS2Vec (arXiv 2106.10466): block i looks 2^i frames to each side."""
+
+    def __init__(self, d_model: int, blocks: int, nhead: int, dropout: float):
+        super().__init__()
+        self.blocks = nn.ModuleList(ConvBlock(d_model, 2**i, dropout) for i in range(blocks))
+        self.norm = nn.LayerNorm(d_model)
+        self.context = 2**blocks - 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+
+class WindowedAttentionBlock(nn.Module):
+    """Self-attention inside windows of a fixed grid, every second block shifted by half a window."""
+
+    WINDOW = 32
+
+    def __init__(self, d_model: int, nhead: int, dropout: float, shifted: bool):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(
+            d_model, nhead, 2 * d_model, dropout, "gelu", batch_first=True, norm_first=True
+        )
+        self.place = nn.Parameter(0.02 * torch.randn(self.WINDOW, d_model))
+        self.shift = self.WINDOW // 2 if shifted else 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, frames, d_model = x.shape
+        tail = -(frames + self.shift) % self.WINDOW
+        padded = nnf.pad(x, (0, 0, self.shift, tail))
+        windows = padded.reshape(-1, self.WINDOW, d_model) + self.place  # (B W, window, D)
+        return self.layer(windows).reshape(batch, -1, d_model)[:, self.shift : self.shift + frames]
+
+
+class TransformerEncoder(nn.Module):
+    """Windowed self-attention; its context grows by half a window a block."""
+
+    def __init__(self, d_model: int, blocks: int, nhead: int, dropout: float):
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            WindowedAttentionBlock(d_model, nhead, dropout, shifted=bool(i % 2)) for i in range(blocks)
+        )
+        self.norm = nn.LayerNorm(d_model)
+        self.context = WindowedAttentionBlock.WINDOW * (blocks // 2 + 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+
+ENCODERS = {"conv": ConvEncoder, "transformer": TransformerEncoder}

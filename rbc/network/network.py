@@ -1,0 +1,82 @@
+"""The whole network: features of two modalities to three latents, and from them behaviours.
+
+B crops, T frames, F features, D latent, C behaviours, M heads.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rbc.network.adapter import Adapter
+from rbc.network.encoder import ENCODERS
+from rbc.network.fusion import AlignmentHead, Fusion
+from rbc.network.heads import BehaviourHeads, Prototypes
+
+
+@dataclass(frozen=True)
+class Latents:
+    imu: Tensor  # (B, T, D)
+    pose: Tensor  # (B, T, D)
+    fused: Tensor  # (B, T, D)
+    imu_foreseen: Tensor  # (B, T, D) by pose
+    pose_foreseen: Tensor  # (B, T, D) by imu
+
+    @property
+    def three(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.imu, self.pose, self.fused
+
+
+class Network(nn.Module):
+    """Adapters, encoders, fusion, heads and prototypes. `context` frames to each side decide a frame's latent."""
+
+    GRID = AlignmentHead.SEGMENT
+
+    def __init__(self, imu_features: int, pose_features: int, behaviours: int, setups: int, *, encoder: str,
+                 d_model: int, nhead: int, blocks: int, adapter_rank: int, prototype_dim: int, dropout: float):
+        super().__init__()
+        self.imu_adapter = Adapter(imu_features, d_model, setups, adapter_rank)
+        self.pose_adapter = Adapter(pose_features, d_model, setups, adapter_rank)
+        self.imu_encoder = ENCODERS[encoder](d_model, blocks, nhead, dropout)
+        self.pose_encoder = ENCODERS[encoder](d_model, blocks, nhead, dropout)
+        self.fusion = Fusion(d_model, nhead)
+        self.heads = BehaviourHeads(d_model, behaviours, dropout)
+        self.prototypes = Prototypes(d_model, behaviours, prototype_dim)
+        self.context = self.imu_encoder.context + self.fusion.context
+
+    @property
+    def adapters(self) -> tuple[Adapter, Adapter]:
+        return self.imu_adapter, self.pose_adapter
+
+    def scale(self, imu: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, T, F) of both modalities in standard deviations of the training animals."""
+        return self.imu_adapter.scale(imu), self.pose_adapter.scale(pose)
+
+    def forward(self, imu: Tensor, pose: Tensor, valid: Tensor, setup: Tensor) -> Latents:
+        """Latents of scaled features (B, T, F), validity (B, T, 2) and setup rows (B,)."""
+        there = valid.to(imu.dtype)
+        z_imu = self.imu_encoder(self.imu_adapter(imu, setup) * there[..., :1])
+        z_pose = self.pose_encoder(self.pose_adapter(pose, setup) * there[..., 1:])
+        return Latents(z_imu, z_pose, *self.fusion(z_imu, z_pose, valid))
+
+    def setup_state(self) -> dict[str, Tensor]:
+        """The parts that belong to setups; they are saved beside the network, not in it."""
+        state = self.state_dict()
+        return {k: v for k, v in state.items() if k.split(".")[-1] in Adapter.SETUP_PARAMETERS}
+
+    def shared_state(self) -> dict[str, Tensor]:
+        own = self.setup_state()
+        return {k: v for k, v in self.state_dict().items() if k not in own}
+
+
+def latent_mask(z: Tensor, share: float, kind: str, generator: torch.Generator) -> Tensor:
+    """(B, T, 1) of 1 and 0, `share` of the frames 0: single frames (binomial) or stretches (continuous)."""
+    batch, frames = z.shape[:2]
+    if kind == "none":
+        return z.new_ones(batch, frames, 1)
+    if kind == "binomial":
+        return (torch.rand(batch, frames, 1, generator=generator) >= share).to(z.dtype)
+    length = max(int(share * frames), 1)
+    start = torch.randint(0, frames - length + 1, (batch, 1), generator=generator)
+    index = torch.arange(frames)[None]
+    return ((index < start) | (index >= start + length)).to(z.dtype)[..., None]

@@ -1,0 +1,206 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from rbc.features import (
+    GRAVITY,
+    IMU_CHANNELS,
+    Crop,
+    Recipe,
+    difference,
+    empty_crop,
+    feature_chunks,
+    imu_features,
+    imu_width,
+    pose_features,
+    pose_width,
+    programmed_targets,
+    running_mean,
+    session_crop,
+    session_features,
+)
+
+RECIPE = tiny.RECIPE
+FRAMES, MARGIN = 200, 60
+
+
+def crop_of(points=None, imu=None) -> Crop:
+    """A crop (1, T) of keypoints (T, K, 2) in px and inertial signals (T, 6), bands 0."""
+    pose = np.full((FRAMES, 4, 3), np.nan) if points is None else np.concatenate([points, np.ones((FRAMES, 4, 1))], -1)
+    imu = np.full((FRAMES, 6), np.nan) if imu is None else imu
+    return Crop(torch.tensor(imu, dtype=torch.float32)[None], torch.zeros(1, FRAMES, 2),
+                torch.tensor(pose, dtype=torch.float32)[None], torch.zeros(1, FRAMES, 0), torch.zeros(1, FRAMES, 0),
+                torch.ones(1, FRAMES, 2, dtype=torch.bool), torch.tensor([80.0]), torch.zeros(1, dtype=torch.long))
+
+
+def turned(angle) -> np.ndarray:
+    """Matrices (T, 2, 2) that turn by the angles (T,) from x towards y."""
+    return np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(-1, 2, 2)
+
+
+def wandering_points() -> np.ndarray:
+    """Keypoints (T, K, 2) of a rat that walks in a wobbling curve and nods."""
+    t = np.arange(FRAMES) / RECIPE.rate_hz
+    nod = np.stack([np.sin(6 * t), np.cos(7 * t)], -1)[:, None] * np.array([3.0, 2.0, 1.0, 0.0])[:, None]
+    points = tiny.BODY_PX + nod
+    walked = np.stack([90 * t, 20 * np.sin(t)], -1)
+    return points @ turned(0.8 * np.sin(2 * t)).transpose(0, 2, 1) + walked[:, None]
+
+
+def inner(features: torch.Tensor) -> np.ndarray:
+    return features[0, MARGIN:-MARGIN].numpy()
+
+
+def constant_columns(features: torch.Tensor, value: float) -> np.ndarray:
+    """Columns that have one value throughout, edges aside."""
+    return np.flatnonzero(np.isclose(inner(features), value, atol=1e-4).all(0))
+
+
+@pytest.mark.parametrize("rate", [1.3, -1.3])
+def test_a_rat_that_turns_at_a_constant_rate_has_that_yaw_rate_with_its_sign(rate):
+    angle = rate * np.arange(FRAMES) / RECIPE.rate_hz
+    crop = crop_of(tiny.BODY_PX @ turned(angle).transpose(0, 2, 1))
+    _, target = programmed_targets(crop, RECIPE)
+    np.testing.assert_allclose(inner(target)[:, 1], rate / 3, atol=1e-4)
+    features = pose_features(crop, RECIPE)
+    assert len(constant_columns(features, rate / 3)) == 4  # trunk and head, now and over half a second
+    assert len(constant_columns(features, -rate / 3)) == 0
+
+
+def test_a_rat_that_walks_straight_moves_along_its_trunk_and_does_not_turn():
+    speed = 2.0  # body lengths a second
+    walked = np.arange(FRAMES)[:, None, None] * np.array([speed * 80 / RECIPE.rate_hz, 0.0])
+    for angle in (0.0, 2.1):
+        crop = crop_of((tiny.BODY_PX + walked) @ turned(np.full(FRAMES, angle)).transpose(0, 2, 1))
+        features = pose_features(crop, RECIPE)
+        assert len(constant_columns(features, speed)) == 2  # travel, now and over a second
+        assert len(constant_columns(features, speed / 3)) == 4  # the four keypoints
+        np.testing.assert_allclose(inner(programmed_targets(crop, RECIPE)[1])[:, 1], 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", ["moved", "turned", "zoomed"])
+def test_where_the_arena_is_how_it_lies_and_how_near_the_camera_is_does_not_matter(change):
+    points = wandering_points()
+    crop = crop_of(points)
+    if change == "moved":
+        other = crop_of(points + [123.0, -45.0])
+    elif change == "turned":
+        other = crop_of(points @ turned(np.full(FRAMES, 2.3)).transpose(0, 2, 1))
+    else:
+        other = replace(crop_of(1.7 * points), body_length_px=torch.tensor([1.7 * 80.0]))
+    torch.testing.assert_close(pose_features(other, RECIPE), pose_features(crop, RECIPE), atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(programmed_targets(other, RECIPE)[1], programmed_targets(crop, RECIPE)[1],
+                               atol=2e-3, rtol=1e-3)
+
+
+def test_at_rest_gravity_is_one_and_all_else_is_nothing():
+    imu = np.tile([0.0, 0.0, GRAVITY, 0.0, 0.0, 0.0], (FRAMES, 1))
+    features = imu_features(crop_of(imu=imu), RECIPE)[0]
+    assert (features - features[0]).abs().max() < 1e-5  # at the edges too
+    values, count = np.unique(features[FRAMES // 2].numpy().round(4), return_counts=True)
+    assert dict(zip(values.tolist(), count.tolist(), strict=True)) == {-4.0: 6, 0.0: 16, 1.0: 2}
+
+
+def test_a_constant_rotation_is_read_in_rad_per_second_whatever_gravity_does():
+    imu = np.tile([GRAVITY, 0.0, 0.0, 0.0, 0.0, -2.0], (FRAMES, 1))
+    features = imu_features(crop_of(imu=imu), RECIPE)
+    assert len(constant_columns(features, -2.0 / 5)) == 2 and len(constant_columns(features, 1.0)) == 2
+    np.testing.assert_allclose(inner(programmed_targets(crop_of(imu=imu), RECIPE)[0])[:, :3],
+                               np.tile([-4, 1, -2 / 3], (FRAMES - 2 * MARGIN, 1)), atol=1e-4)
+
+
+def test_future_targets_are_the_targets_half_a_second_later():
+    imu = np.zeros((FRAMES, 6))
+    imu[:, 5] = np.arange(FRAMES) / 50
+    target, _ = programmed_targets(crop_of(imu=imu), RECIPE)
+    np.testing.assert_allclose(inner(target)[:, 5] - inner(target)[:, 2], 25 / 50 / 3, atol=1e-4)
+
+
+def test_running_mean_is_the_mean_of_what_is_there():
+    x = torch.randn(2, 30, 3, 2, generator=torch.Generator().manual_seed(0))
+    x[0, 4:12, 1] = torch.nan
+    mean = running_mean(x, 5)
+    for t in (0, 1, 3, 7, 13, 28, 29):
+        torch.testing.assert_close(mean[:, t], x[:, max(t - 2, 0) : t + 3].nanmean(1), equal_nan=True)
+    assert mean[0, 6:10, 1].isnan().all() and mean.isnan().sum() == 4 * 2
+
+
+def test_difference_is_the_change_over_twice_the_step_and_keeps_the_shape():
+    ramp = torch.arange(20.0)[None, :, None, None].expand(2, 20, 3, 2)
+    change = difference(ramp, 2)
+    assert change.shape == ramp.shape and (change[:, 2:-2] == 4).all()
+    assert change[0, :, 0, 0].tolist()[:2] == [2, 3] and torch.equal(difference(ramp[..., 0], 2), change[..., 0])
+
+
+def test_a_crop_holds_the_sessions_frames_and_nothing_beyond_its_ends():
+    session = tiny.session(frames=100, gaps=False)
+    crop = session_crop(session, -7, 110, RECIPE, row=2)
+    assert crop.imu.shape == (1, 117, 6) and crop.setup.tolist() == [2] and crop.body_length_px.tolist() == [80]
+    np.testing.assert_array_equal(crop.imu[0, 7:107], session.imu)
+    np.testing.assert_array_equal(crop.pose[0, 7:107], session.pose)
+    outside = [*range(7), *range(107, 117)]
+    assert crop.imu[0, outside].isnan().all() and crop.pose[0, outside].isnan().all()
+    assert not crop.valid[0, outside].any() and crop.valid[0, 7:107].all()
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-50, -10), (-10, 0), (100, 130), (120, 320), (-30, 400)])
+def test_a_crop_may_lie_beyond_the_session(start, stop):
+    crop = session_crop(tiny.session(frames=100), start, stop, RECIPE)
+    assert crop.imu.shape[1] == stop - start
+    inside = torch.arange(start, stop).clamp(0, 99) == torch.arange(start, stop)
+    assert not crop.valid[0, ~inside].any()
+    assert crop.imu[0, ~inside].isnan().all() and crop.pose[0, ~inside].isnan().all()
+
+
+def test_columns_come_in_the_recipes_order_and_missing_ones_are_nan():
+    session = tiny.session(frames=50, gaps=False)
+    mixed = replace(session, keypoints=("tail_base", "nose"), pose=session.pose[:, [3, 0]], band_names=("band_high",),
+                    bands=session.bands[:, 1:], imu_names=("gyro_z", "acc_x"), imu=session.imu[:, [5, 0]])
+    crop = session_crop(mixed, 0, 50, RECIPE)
+    np.testing.assert_array_equal(crop.pose[0, :, [0, 3]], session.pose[:, [0, 3]])
+    assert crop.pose[0, :, 1:3].isnan().all() and crop.bands[0, :, 0].isnan().all()
+    np.testing.assert_array_equal(crop.imu[0, :, [0, 5]], session.imu[:, [0, 5]])
+    assert crop.imu[0, :, 1:5].isnan().all()
+
+
+def test_three_dimensional_keypoints_lose_their_height():
+    session = tiny.session(frames=50, gaps=False)
+    raised = np.insert(session.pose, 2, 7.0, axis=2)
+    crop = session_crop(replace(session, pose=raised), 0, 50, RECIPE)
+    np.testing.assert_array_equal(crop.pose[0], session.pose)
+
+
+def test_widths_are_those_of_the_features_and_nothing_else_is_needed():
+    crop = session_crop(tiny.session(), 0, 300, RECIPE)
+    assert imu_features(crop, RECIPE).shape == (1, 300, imu_width(RECIPE))
+    assert pose_features(crop, RECIPE).shape == (1, 300, pose_width(RECIPE))
+    bare = Recipe(50.0, (), ("a", "b"), ("a", "b"), (), (), ("x", "y"), ("z",))
+    assert (imu_width(bare), pose_width(bare)) == (2, 1)
+    assert [t.shape[-1] for t in programmed_targets(empty_crop(bare, 64), bare)] == [4, 2]
+
+
+@pytest.mark.parametrize("chunk", [37, 128])
+def test_features_do_not_depend_on_chunks(chunk):
+    session = tiny.session(frames=400)
+    whole = [torch.cat(x).numpy() for x in zip(*feature_chunks(session, RECIPE, 1000), strict=True)]
+    pieces = [torch.cat(x).numpy() for x in zip(*feature_chunks(session, RECIPE, chunk), strict=True)]
+    for a, b in zip(whole, pieces, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+    np.testing.assert_array_equal(session_features(session, RECIPE), np.concatenate(whole, 1))
+    for features, valid in zip(whole, session.valid.T, strict=True):
+        assert np.isnan(features[~valid]).all() and not np.isnan(features[valid]).all(1).any()
+
+
+def test_features_leave_the_crop_as_it_was():
+    crop = session_crop(tiny.session(), 0, 200, RECIPE)
+    before = crop.map(torch.clone)
+    imu_features(crop, RECIPE), pose_features(crop, RECIPE), programmed_targets(crop, RECIPE)
+    for name in vars(crop):
+        torch.testing.assert_close(getattr(crop, name), getattr(before, name), equal_nan=True, rtol=0, atol=0)
+
+
+def test_imu_channels_are_three_of_each():
+    assert IMU_CHANNELS == tuple(f"{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz")
