@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def writing(path: Path, wait_s: float = 30.0) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
         return
-    lock = _lock(LOCAL / "locks" / f"{'_'.join(path.parts)}.lock", wait_s)
+    lock = _lock(LOCAL / "locks" / f"{path.as_posix().replace('/', '_')}.lock", wait_s)
     if lock is None:
         raise BusyError(f"{path}: another process is still writing it after {wait_s:g} s; end it, then run again")
     try:
@@ -165,6 +166,17 @@ def _in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_in_child)
+
+
+def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An error of ours is a message to the user, which a traceback would bury."""
+    if kind.__module__.startswith("rbc."):
+        print(error, file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _explain
 
 
 def _lock(path: Path, wait_s: float) -> IO | None:

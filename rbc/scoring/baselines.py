@@ -10,7 +10,8 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from sklearn.ensemble import RandomForestClassifier
 
-PRESENT, NOT_SCORED = 1, -1
+from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence
+
 DRAWS = 10  # groups of trees, each with frames of its own
 
 
@@ -120,16 +121,10 @@ def always_present(labels: np.ndarray) -> np.ndarray:
     return np.ones(labels.shape, bool)
 
 
-def prevalence(train: Sequence[np.ndarray]) -> np.ndarray:
-    """Share (C,) of scored frames of the labels (T, C) in which each behaviour is present; 0 where none is scored."""
-    present = sum((y == PRESENT).sum(0) for y in train)
-    return present / np.maximum(sum((y != NOT_SCORED).sum(0) for y in train), 1)
-
-
 def prevalence_random(train: Sequence[np.ndarray], test: Sequence[np.ndarray],
                       seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Probability (T, C) and decision (T, C) for each test session's labels: coins with the training prevalence."""
-    rng, share = np.random.default_rng(seed), prevalence(train)
+    rng, share = np.random.default_rng(seed), prevalence(dict(enumerate(train)))
     return [(np.broadcast_to(share, y.shape).copy(), rng.random(y.shape) < share) for y in test]
 
 

@@ -17,7 +17,7 @@ from rbc.scoring.metrics import f1_scores, frame_counts
 
 PRESENT = 1
 SWITCH_COSTS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
-MIN_FRAMES = (1, 5, 10, 20, 40)
+MIN_FRAMES = (1, 3, 5, 10, 20)
 BOUT_IOU = 0.5
 UNREACHED = -1e300
 TOGETHER = 5_000_000  # frames x behaviours solved side by side; bounds memory to a few hundred MB

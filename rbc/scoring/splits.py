@@ -27,6 +27,10 @@ SHOWN_LEAKS = 20
 Interval = tuple[int, int]
 
 
+class SplitError(ValueError):
+    """A split that does not fit the recordings."""
+
+
 class LeakError(ValueError):
     """Frames that are to be scored, or sessions outside the training role, were served to a stage that learns."""
 
@@ -35,10 +39,10 @@ def assign(sessions: Mapping[str, str], by: str, validation: Iterable[str], test
     """Role of every session, {session: role}; what neither list names is training.
 
     sessions: {session: animal}. by: "animal" or "session", what the lists name.
-    Raises one ValueError that lists every name that matches nothing or is in both lists, and an empty training role.
+    Raises one SplitError that lists every name that matches nothing or is in both lists, and an empty training role.
     """
     if by not in GROUPINGS:
-        raise ValueError(f"split.by is {by!r}; needs one of {', '.join(GROUPINGS)}")
+        raise SplitError(f"split.by is {by!r}; needs one of {', '.join(GROUPINGS)}")
     group_of = {name: animal if by == "animal" else name for name, animal in sessions.items()}
     known = sorted(set(group_of.values()))
     wanted = {"validation": list(validation), "test": list(test)}
@@ -51,7 +55,7 @@ def assign(sessions: Mapping[str, str], by: str, validation: Iterable[str], test
     if not problems and "train" not in roles.values():
         problems.append(f"no {by} is left for training: split.validation and split.test name all of {', '.join(known)}")
     if problems:
-        raise ValueError("\n".join(problems))
+        raise SplitError("\n".join(problems))
     return roles
 
 

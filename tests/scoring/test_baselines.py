@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rbc.scoring.baselines import (
-    always_present, circular_shift, drawn_frames, prevalence, prevalence_random, random_forest, validity_only,
+    always_present, circular_shift, drawn_frames, prevalence_random, random_forest, validity_only,
     window_features,
 )
 from rbc.scoring.bouts import find_bouts
@@ -87,7 +87,6 @@ def test_validity_alone_tells_what_missingness_gives_away():
 
 def test_chance_has_the_training_prevalence():
     train = [np.array([[1, -1], [0, -1], [1, 0], [1, 0]], np.int8)]
-    np.testing.assert_allclose(prevalence(train), [0.75, 0])
     (probability, decision), = prevalence_random(train, [np.zeros((20_000, 2), np.int8)], seed=0)
     np.testing.assert_allclose(probability[0], [0.75, 0])
     np.testing.assert_allclose(decision.mean(0), [0.75, 0], atol=0.01)

@@ -1,0 +1,132 @@
+"""From the heads' probabilities to one probability and to yes or no, as fitted on labelled sessions.
+
+T frames, M heads, C behaviours. A guess is the pair of a session's probabilities (T, M, C) and which heads are there
+(T, M).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from rbc.scoring.calibration import apply_platt, cross_fit, fit_mix, fit_platt, fit_thresholds, logit, mix
+from rbc.scoring.decoder import fit_decoder, log_odds, smooth, viterbi
+from rbc.scoring.labels import with_slack
+from rbc.scoring.metrics import Scored
+
+Guess = tuple[np.ndarray, np.ndarray]
+# A few animals say little about how to weigh heads or stretch probabilities: an even mix, left as it is, unless many do.
+MIX_PRIOR_FRAMES = 20_000.0
+PLATT_L2 = 0.1
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How decisions are fitted: the decoder's name, its window in frames where it smooths, and the frames before and
+    after annotated bouts that are not held against a prediction."""
+
+    decoder: str = "none"
+    smooth_window: int = 1
+    slack: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Weights of the heads (M, C), Platt scaling (C, 2), thresholds (C,), and the decoder's settings (C,)."""
+
+    rules: Rules
+    weights: np.ndarray
+    platt: np.ndarray
+    thresholds: np.ndarray
+    switch_cost: np.ndarray
+    min_frames: np.ndarray
+
+    @classmethod
+    def fit(cls, guesses: Mapping[str, Guess], labels: Mapping[str, np.ndarray], rules: Rules) -> "Decision":
+        """Everything fitted on the sessions in labels (T, C) 1, 0, -1."""
+        tracks = {name: with_slack(y, *rules.slack) for name, y in labels.items()}
+        pooled = np.concatenate(list(tracks.values()))
+        probability = np.concatenate([guesses[n][0] for n in tracks]).transpose(1, 0, 2)  # (M, N, C)
+        there = np.concatenate([guesses[n][1] for n in tracks]).T  # (M, N)
+        width = pooled.shape[1]
+        weights = np.ones((1, width))
+        if len(probability) > 1:
+            weights = fit_mix(probability, pooled, there, prior_frames=MIX_PRIOR_FRAMES)
+        platt = fit_platt(logit(mix(probability, weights, there)), pooled, l2=PLATT_L2)
+        decision = cls(rules, weights, platt, np.full(width, 0.5), np.zeros(width), np.ones(width, int))
+        one = {name: decision._smoothed(decision.probability(*guesses[name])) for name in tracks}
+        thresholds = fit_thresholds(np.concatenate(list(one.values())), pooled)
+        if rules.decoder != "viterbi":
+            return cls(rules, weights, platt, thresholds, decision.switch_cost, decision.min_frames)
+        cost, least = fit_decoder([log_odds(p, thresholds) for p in one.values()], list(tracks.values()))
+        return cls(rules, weights, platt, thresholds, cost, least)
+
+    def probability(self, probability: np.ndarray, there: np.ndarray) -> np.ndarray:
+        """Calibrated probability (T, C); a missing head has no say."""
+        return apply_platt(logit(mix(probability.transpose(1, 0, 2), self.weights, there.T)), self.platt)
+
+    def decide(self, probability: np.ndarray) -> np.ndarray:
+        """(T, C) bool of the calibrated probability (T, C)."""
+        probability = self._smoothed(probability)
+        if self.rules.decoder == "viterbi":
+            return viterbi(log_odds(probability, self.thresholds), self.switch_cost, self.min_frames)
+        return probability >= self.thresholds
+
+    def _smoothed(self, probability: np.ndarray) -> np.ndarray:
+        return smooth(probability, self.rules.smooth_window) if self.rules.decoder == "smooth" else probability
+
+    def score(self, name: str, animal: str, guess: Guess, labels: np.ndarray) -> Scored:
+        """The session with this decision applied, ready to be judged."""
+        probability = self.probability(*guess)
+        return Scored(name, animal, labels, probability, self.decide(probability))
+
+    def as_dict(self) -> dict:
+        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Decision":
+        rules = Rules(**{**values["rules"], "slack": tuple(values["rules"]["slack"])})
+        return cls(rules, **{k: np.asarray(v) for k, v in values.items() if k != "rules"})
+
+
+def cross_fitted(guesses: Mapping[str, Guess], labels: Mapping[str, np.ndarray], animals: Mapping[str, str],
+                 rules: Rules, truth: Mapping[str, np.ndarray] | None = None) -> list[Scored]:
+    """Every session decided by settings fitted on the other animals' labels, and carrying the labels to score against:
+    `truth` where given.
+
+    With a single animal its sessions take turns, with a single session its halves: the best that such data allow.
+    """
+    parts = _parts(list(labels), animals, {n: len(y) for n, y in labels.items()})
+    groups: dict[str, list[tuple[str, slice]]] = {}
+    for group, name, rows in parts:
+        groups.setdefault(group, []).append((name, rows))
+
+    def fit(others: list[list[tuple[str, slice]]]) -> Decision:
+        pieces = {f"{n} {rows}": (n, rows) for other in others for n, rows in other}
+        cut = {k: tuple(x[rows] for x in guesses[n]) for k, (n, rows) in pieces.items()}
+        return Decision.fit(cut, {k: labels[n][rows] for k, (n, rows) in pieces.items()}, rules)
+
+    def apply(decision: Decision, own: list[tuple[str, slice]]) -> list[Scored]:
+        against = truth if truth is not None else labels
+        return [decision.score(n, animals[n], tuple(x[rows] for x in guesses[n]), against[n][rows]) for n, rows in own]
+
+    decided = cross_fit(groups, fit, apply)
+    return [_joined([s for scored in decided.values() for s in scored if s.name == name]) for name in labels]
+
+
+def _parts(names: Sequence[str], animals: Mapping[str, str], frames: Mapping[str, int]) -> list[tuple[str, str, slice]]:
+    """(group, session, frames): by animal, else by session, else by halves of the one session."""
+    everything = slice(None)
+    if len({animals[n] for n in names}) > 1:
+        return [(animals[n], n, everything) for n in names]
+    if len(names) > 1:
+        return [(n, n, everything) for n in names]
+    half = frames[names[0]] // 2
+    return [("first", names[0], slice(None, half)), ("second", names[0], slice(half, None))]
+
+
+def _joined(pieces: list[Scored]) -> Scored:
+    if len(pieces) == 1:
+        return pieces[0]
+    join = lambda field: np.concatenate([getattr(p, field) for p in pieces])  # noqa: E731
+    return Scored(pieces[0].name, pieces[0].animal, join("labels"), join("probability"), join("decision"))

@@ -1,0 +1,144 @@
+import json
+
+import numpy as np
+import pytest
+
+from rbc.scoring.decision import Decision, Rules, cross_fitted
+
+EVERY_RULE = [Rules(), Rules("smooth", 5, (3, 2)), Rules("viterbi", 1, (2, 0))]
+ANIMALS = {"F5D1": "F5", "F5D2": "F5", "M4D1": "M4", "F6D1": "F6"}
+
+
+def world(names=tuple(ANIMALS), frames=400, seed=0):
+    """Guesses of three heads, the last one good, the first a coin, and labels of two behaviours."""
+    rng = np.random.default_rng(seed)
+    guesses, labels = {}, {}
+    for name in names:
+        truth = np.repeat(rng.random((frames // 20, 2)) < 0.3, 20, axis=0)
+        sure = np.clip(np.where(truth, 0.7, 0.3) + 0.15 * rng.normal(size=truth.shape), 0.01, 0.99)
+        vague = np.clip(0.5 + 0.3 * (sure - 0.5) + 0.1 * rng.normal(size=truth.shape), 0.01, 0.99)
+        there = np.ones((frames, 3), bool)
+        there[:30, 0] = there[50:60, 1] = False
+        guesses[name] = np.stack([rng.random(truth.shape), vague, sure], 1).astype("f4"), there
+        labels[name] = truth.astype(np.int8)
+        labels[name][:10] = -1
+    return guesses, labels
+
+
+@pytest.mark.parametrize("rules", EVERY_RULE, ids=lambda r: r.decoder)
+def test_a_decision_survives_json_and_decides_the_same(rules):
+    guesses, labels = world()
+    decision = Decision.fit(guesses, labels, rules)
+    again = Decision.from_dict(json.loads(json.dumps(decision.as_dict())))
+    assert again.rules == rules and again.as_dict() == decision.as_dict()
+    one, two = (d.score("F5D1", "F5", guesses["F5D1"], labels["F5D1"]) for d in (decision, again))
+    np.testing.assert_array_equal(one.probability, two.probability)
+    np.testing.assert_array_equal(one.decision, two.decision)
+    assert one.decision.dtype == bool and one.decision.shape == (400, 2)
+
+
+@pytest.mark.parametrize("rules", EVERY_RULE, ids=lambda r: r.decoder)
+def test_what_it_fits_is_good_and_leans_on_the_good_head(rules):
+    guesses, labels = world()
+    decision = Decision.fit(guesses, labels, rules)
+    assert (decision.weights.argmax(0) == 2).all() and decision.weights.sum(0) == pytest.approx(1)
+    fresh, truth = world(seed=1)
+    scored = [decision.score(n, ANIMALS[n], fresh[n], truth[n]) for n in fresh]
+    agree = np.mean([(s.decision == (s.labels == 1))[s.labels >= 0].mean() for s in scored])
+    assert agree > (0.75 if rules.decoder == "none" else 0.85)  # always absent: 0.7
+
+
+def test_slack_around_bouts_is_not_held_against_a_prediction():
+    guesses, labels = world()
+    for name, (p, _) in guesses.items():
+        late = np.roll(labels[name] == 1, 4, axis=0)  # annotators react late: the heads are early
+        labels[name] = np.where(labels[name] < 0, -1, late).astype(np.int8)
+        p[:, 2] = np.where(np.roll(late, -4, axis=0), 0.9, 0.1)
+    strict, slack = (Decision.fit(guesses, labels, Rules(slack=s)) for s in ((0, 0), (4, 4)))
+    inside = lambda d: d.platt[:, 0].min()  # noqa: E731
+    assert inside(slack) > inside(strict)
+
+
+def test_a_missing_head_has_no_say():
+    guesses, labels = world()
+    decision = Decision.fit(guesses, labels, Rules())
+    p, there = guesses["M4D1"]
+    gone = there.copy()
+    gone[:, 2] = False
+    broken = p.copy()
+    broken[:, 2] = np.nan
+    said = decision.probability(broken, gone)
+    assert np.isfinite(said).all() and np.abs(said - decision.probability(p, there)).max() > 0.05
+    assert np.isfinite(decision.probability(p, np.zeros_like(there))).all()
+
+
+def test_frames_that_nobody_scored_do_not_count():
+    guesses, labels = world()
+    other = {n: (np.where(labels[n][:, None] < 0, 0.99, p).astype("f4"), t) for n, (p, t) in guesses.items()}
+    one, two = (Decision.fit(g, labels, Rules()) for g in (guesses, other))
+    assert one.as_dict() == two.as_dict()
+
+
+def test_a_behaviour_that_never_occurs_and_a_single_head_are_no_trouble():
+    guesses, labels = world()
+    for y in labels.values():
+        y[:, 1] = np.minimum(y[:, 1], 0)
+    single = {n: (p[:, 2:], t[:, 2:]) for n, (p, t) in guesses.items()}
+    for rules in EVERY_RULE:
+        decision = Decision.fit(single, labels, rules)
+        assert np.isfinite(decision.thresholds).all() and decision.weights.shape == (1, 2)
+
+
+@pytest.mark.parametrize("rules", EVERY_RULE, ids=lambda r: r.decoder)
+def test_no_animal_meets_settings_that_its_own_labels_made(rules):
+    guesses, labels = world()
+    before = {s.name: s for s in cross_fitted(guesses, labels, ANIMALS, rules)}
+    assert list(before) == list(labels)
+    planted = labels | {n: (1 - np.maximum(labels[n], 0)).astype(np.int8) for n in ("F5D1", "F5D2")}  # F5 lies
+    after = {s.name: s for s in cross_fitted(guesses, planted, ANIMALS, rules)}
+    for name in ("F5D1", "F5D2"):
+        np.testing.assert_array_equal(after[name].probability, before[name].probability)
+        np.testing.assert_array_equal(after[name].decision, before[name].decision)
+        np.testing.assert_array_equal(after[name].labels, planted[name])
+    for name in ("M4D1", "F6D1"):
+        assert np.abs(after[name].probability - before[name].probability).max() > 1e-3
+
+
+def test_each_animal_gets_the_fit_on_all_the_others():
+    guesses, labels = world()
+    others = {n: y for n, y in labels.items() if ANIMALS[n] != "F5"}
+    decision = Decision.fit(guesses, others, Rules())
+    got = {s.name: s for s in cross_fitted(guesses, labels, ANIMALS, Rules())}
+    for name in ("F5D1", "F5D2"):
+        np.testing.assert_array_equal(got[name].probability, decision.probability(*guesses[name]))
+        assert got[name].animal == "F5"
+
+
+def test_sessions_of_a_single_animal_take_turns():
+    guesses, labels = world(("F5D1", "F5D2"))
+    got = {s.name: s for s in cross_fitted(guesses, labels, ANIMALS, Rules())}
+    decision = Decision.fit(guesses, {"F5D2": labels["F5D2"]}, Rules())
+    np.testing.assert_array_equal(got["F5D1"].probability, decision.probability(*guesses["F5D1"]))
+
+
+def test_halves_of_a_single_session_take_turns():
+    guesses, labels = world(("F5D1",), frames=420)
+    (got,) = cross_fitted(guesses, labels, ANIMALS, Rules())
+    assert got.probability.shape == (420, 2) and got.name == "F5D1"
+    np.testing.assert_array_equal(got.labels, labels["F5D1"])
+    p, there = guesses["F5D1"]
+    decision = Decision.fit({"second": (p[210:], there[210:])}, {"second": labels["F5D1"][210:]}, Rules())
+    np.testing.assert_array_equal(got.probability[:210], decision.probability(p[:210], there[:210]))
+    planted = labels["F5D1"].copy()
+    planted[:210] = 1 - np.maximum(planted[:210], 0)
+    (after,) = cross_fitted(guesses, {"F5D1": planted}, ANIMALS, Rules())
+    np.testing.assert_array_equal(after.probability[:210], got.probability[:210])
+
+
+def test_truth_is_scored_against_and_never_fitted_to():
+    guesses, labels = world()
+    truth = {n: np.ones_like(y) for n, y in labels.items()}
+    got, plain = (cross_fitted(guesses, labels, ANIMALS, Rules(), truth=t) for t in (truth, None))
+    for a, b in zip(got, plain, strict=True):
+        np.testing.assert_array_equal(a.decision, b.decision)
+        assert (a.labels == 1).all()
