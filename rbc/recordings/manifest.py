@@ -14,6 +14,7 @@ REQUIRED = ("session", "animal", "pose", "imu", "labels", "pose_rate_hz", "imu_r
 OPTIONAL = ("day", "arena", "scored", "individual", "setup", "pose_times", "imu_mount", "imu_units", "px_per_cm",
             "span", "exclude")  # fmt: skip
 CARRIED = ("video", "sync", "imu_offset_s", "imu_drift_ppm", "arena_corners", "sex", "condition")
+LABELLING = ("labels", "scored", "span")
 MOUNTS = ("", "head", "back")
 ANNOTATOR = "annotator"
 
@@ -50,10 +51,11 @@ class Row:
     """Every other column, as text."""
 
 
-def read_manifest(root: Path, animal_pattern: str) -> list[Row]:
+def read_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> list[Row]:
     """Rows of root/sessions.csv in their order, or of an older layout where there is none.
 
     `animal_pattern` is searched in the session's name where the animal's cell is empty (its first group, if any).
+    Without `labels` what the folder says of labels is neither needed nor looked at.
     Raises one RecordingError that lists every problem of every row.
     """
     root = Path(root)
@@ -65,11 +67,13 @@ def read_manifest(root: Path, animal_pattern: str) -> list[Row]:
     if not root.is_dir():
         raise RecordingError(f"{root}: no such folder; needs recordings with a {NAME}")
     if path.exists():
-        numbered = _table_rows(path)
+        numbered = _table_rows(path, () if labels else LABELLING)
     else:
         numbered = [(f"{root}: {cells['session']}", cells) for cells in find_layout(root)]
     if not numbered:
         raise RecordingError(f"{path}: no sessions; needs a row each, or IMU/, DLC/ and labels/ of an older layout")
+    if not labels:
+        numbered = [(where, cells | dict.fromkeys(LABELLING, "")) for where, cells in numbered]
     rows, problems, seen = [], [], {}
     for where, cells in numbered:
         row, found = _row(root, where, cells, pattern)
@@ -84,15 +88,15 @@ def read_manifest(root: Path, animal_pattern: str) -> list[Row]:
     return rows
 
 
-def _table_rows(path: Path) -> list[tuple[str, dict[str, str]]]:
-    """(place for messages, cells by column) of each row that is not empty."""
+def _table_rows(path: Path, spared: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
+    """(place for messages, cells by column) of each row that is not empty; the columns `spared` may be missing."""
     table = read_table(path, text=True)
     known = REQUIRED + OPTIONAL + CARRIED
     table.columns = [name.lower() if name.lower() in known else name for name in table.columns]
-    require_columns(path, table, REQUIRED)
+    require_columns(path, table, [name for name in REQUIRED if name not in spared])
     problems = []
     for name in table.columns:
-        guess = near(name, set(known) - set(table.columns), cutoff=0.85) if name not in known else ""
+        guess = near(name, set(known) - {*table.columns, *spared}, cutoff=0.85) if name not in known else ""
         if guess:
             problems.append(f"{path}: column {name!r} is not known{guess}")
     if problems:

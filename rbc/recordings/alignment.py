@@ -1,0 +1,238 @@
+"""Raw recordings to sessions on one clock: every file checked, then session after session aligned and saved.
+
+T frames of the common clock (the camera's; the IMU's where there is no pose), N video frames, M samples of the IMU.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from rbc.recordings import clock as clocks
+from rbc.recordings import geometry, labelling, mounting
+from rbc.recordings.clock import Clock
+from rbc.recordings.mounting import GRAVITY
+from rbc.recordings.raw import Raw, source_files
+from rbc.recordings.resampling import band_names, band_powers, make_grid, measured, resample, resample_linear
+from rbc.recordings.session import Session
+from rbc.recordings.turning import turning
+
+LONGEST_GAP_S = 0.1
+"""Across longer gaps between IMU samples the turning is not known."""
+TURN_MARGIN = 1.15
+"""Where the manifest names no mount, the better axis must fit this much better."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What align_data is told; one for all sessions."""
+
+    behaviours: tuple[str, ...]
+    keypoints: tuple[str, ...]
+    rate_hz: float
+    min_likelihood: float
+    max_gap_s: float
+    min_clock_correlation: float
+    body_axis: tuple[str, str]
+    head_axis: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What the IMU measured, in its own axes and on its own clock, ready for comparison with the camera."""
+
+    time_s: np.ndarray  # (M,)
+    acc: np.ndarray  # (M, 3) m/s², NaN filled
+    gyro: np.ndarray | None  # (M, 3) rad/s without its rest rate, NaN filled
+    up: np.ndarray  # (M, 3)
+
+
+def align(raw: Raw, settings: Settings) -> Session:
+    """The session of a raw recording on the common clock."""
+    row, tracks, rate = raw.row, raw.tracks, settings.rate_hz
+    points, length = _clean(raw, settings)
+    time = make_grid(*_extent(raw), rate)
+    motion = _motion(raw)
+    clock, mount = _clock(raw, points, motion, settings)
+    imu_s = clock.camera_to_imu(time)
+    imu, bands, imu_there = _imu(raw, imu_s, settings)
+    if not clock.accepted:
+        imu, bands, imu_there = imu * np.nan, bands * np.nan, imu_there & False
+    imu, held = _mount(imu, raw, points, motion, imu_s, time, mount, settings)
+    pose, pose_there = _pose(raw, points, time, settings)
+    ready_pose = _ready(raw.ready_pose, time, settings.max_gap_s)
+    ready_imu = _ready(raw.ready_imu, time, settings.max_gap_s)
+    imu_there = (imu_there & clock.sure(time)) | np.isfinite(ready_imu).any(1)
+    pose_there = pose_there | np.isfinite(ready_pose).any(1)
+    annotators, labels = labelling.label_frames(raw, time, settings.behaviours)
+    names = raw.imu.names if raw.imu else ()
+    return Session(
+        name=row.session, animal=row.animal, setup=row.setup, rate_hz=rate, behaviours=settings.behaviours,
+        keypoints=settings.keypoints if tracks else (), imu_names=names, band_names=band_names(_sensors(names)),
+        ready_imu_names=raw.ready_imu.ready_names if raw.ready_imu else (),
+        ready_pose_names=raw.ready_pose.ready_names if raw.ready_pose else (), annotator_names=tuple(raw.annotators),
+        body_length_px=length, time=time, imu=imu, bands=bands, pose=pose, ready_imu=ready_imu, ready_pose=ready_pose,
+        valid=np.stack([imu_there, pose_there], axis=1), labels=labels, annotators=annotators,
+        video_frame=_nearest(raw.frame_s, time), report=_report(raw, clock, mount, held),
+    )
+
+
+def _extent(raw: Raw) -> tuple[float, float]:
+    """First and last time on the common clock."""
+    if len(raw.frame_s):
+        return float(raw.frame_s[0]), float(raw.frame_s[-1])
+    if raw.imu is not None:
+        return float(raw.imu.time_s[0]), float(raw.imu.time_s[-1])
+    return 0.0, (raw.ready_imu.frames - 1) / raw.ready_imu.rate_hz
+
+
+def _clean(raw: Raw, settings: Settings) -> tuple[np.ndarray, float]:
+    """(N, K, D) points without what was not measured, and the length of the body in px."""
+    if raw.tracks is None:
+        return np.zeros((0, 0, 3), np.float32), float("nan")
+    keypoints, points = raw.tracks.keypoints, raw.tracks.points
+    rough = geometry.clean_points(points, settings.min_likelihood)
+    length = geometry.axis_length(rough, keypoints, settings.body_axis)
+    points = geometry.clean_points(points, settings.min_likelihood, length)
+    return points, geometry.axis_length(points, keypoints, settings.body_axis)
+
+
+def _motion(raw: Raw) -> Motion | None:
+    """The IMU's signals for clock and mounting; None where there is no acceleration in three axes."""
+    if raw.imu is None or raw.imu.names[:3] != ("acc_x", "acc_y", "acc_z") or len(raw.imu.time_s) < 100:
+        return None
+    values = geometry.fill_gaps(raw.imu.values)
+    rate = 1.0 / np.median(np.diff(raw.imu.time_s))
+    gyro = values[:, 3:] - mounting.rest_rate(values[:, 3:], rate) if values.shape[1] == 6 else None
+    return Motion(raw.imu.time_s, values[:, :3], gyro, mounting.up_direction(raw.imu.time_s, values[:, :3], gyro))
+
+
+def _clock(raw: Raw, points: np.ndarray, motion: Motion | None, settings: Settings) -> tuple[Clock, str]:
+    """The clock and the mount (head, back or '') that it was found with."""
+    axes = {"head": settings.head_axis, "back": settings.body_axis}
+    known = raw.tracks.keypoints if raw.tracks else ()
+    axes = {mount: axis for mount, axis in axes.items() if set(axis) <= set(known) and raw.row.imu_mount in ("", mount)}
+    if raw.imu is None or raw.one_clock:
+        return clocks.same_clock(), raw.row.imu_mount if axes else ""
+    if motion is None or motion.gyro is None or not axes:
+        missing = "gyroscope" if motion is None or motion.gyro is None else "tracked axis of the body that wears the IMU"
+        return clocks.refused(f"no {missing}: two clocks need an animal that is seen and felt turning"), ""
+    there = np.isfinite(raw.imu.values).all(1)
+    rate = (motion.up * motion.gyro).sum(1)[there]
+    found = {}
+    for mount, axis in axes.items():
+        angle = geometry.axis_angle(points, known, axis)
+        pair = turning(raw.frame_s, angle, motion.time_s[there], rate, LONGEST_GAP_S)
+        found[mount] = clocks.estimate_clock(
+            pair, stamped=raw.row.pose_times is not None, min_correlation=settings.min_clock_correlation
+        )
+    # the axis that wears the IMU turns as the IMU does
+    best = max(found, key=lambda mount: (found[mount].accepted, np.nan_to_num(found[mount].correlation)))
+    return found[best], best
+
+
+def _sensors(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sensor for sensor in ("acc", "gyro") if all(f"{sensor}_{axis}" in names for axis in "xyz"))
+
+
+def _imu(raw: Raw, imu_s: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signals (T, C), band powers (T, F) and where samples were measured (T,), at the IMU's times (T,)."""
+    if raw.imu is None:
+        nothing = np.zeros((len(imu_s), 0), np.float32)
+        return nothing, nothing, np.zeros(len(imu_s), bool)
+    time, values, names = raw.imu.time_s, raw.imu.values, raw.imu.names
+    signals = resample(time, values, imu_s, settings.rate_hz, settings.max_gap_s)
+    bands = [np.zeros((len(imu_s), 0), np.float32)]
+    for sensor in _sensors(names):
+        size = np.linalg.norm(values[:, [names.index(f"{sensor}_{axis}") for axis in "xyz"]].astype(float), axis=1)
+        bands.append(band_powers(time, size, imu_s, settings.max_gap_s))
+    return signals, np.concatenate(bands, axis=1), measured(time, np.isfinite(values).all(1), imu_s)
+
+
+def _mount(
+    imu: np.ndarray, raw: Raw, points: np.ndarray, motion: Motion | None, imu_s: np.ndarray, time: np.ndarray, mount: str,
+    settings: Settings,
+) -> tuple[np.ndarray, dict]:
+    """The signals in body axes, and how the sensor was held; as they are where that cannot be known."""
+    if motion is None or not mount or not np.isfinite(imu).any():
+        return imu, {"axes": "sensor"}
+    keypoints = raw.tracks.keypoints
+    rate = 1.0 / np.median(np.diff(motion.time_s))
+    level = mounting.level_rotation(motion.up, mounting.quiet_samples(motion.acc, motion.gyro, rate))
+    felt = np.concatenate([motion.acc - GRAVITY * motion.up, motion.up], axis=1)
+    felt = resample(motion.time_s, felt, imu_s, settings.rate_hz, settings.max_gap_s).astype(float)
+    axis = settings.head_axis if mount == "head" else settings.body_axis
+    seen = [geometry.axis_centre(points, keypoints, axis)]
+    near = [k for k in geometry.points_on_axis(points, keypoints, axis) if keypoints[k] in settings.keypoints]
+    seen += [points[:, k, :2] * [1.0, -1.0] for k in near]
+    paths = [_complex(raw.frame_s, path, time, settings.max_gap_s) for path in seen]
+    angle = geometry.axis_angle(points, keypoints, axis)
+    heading = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    turned = mounting.fit_heading(
+        felt[:, :3] @ level.T, felt[:, 3:] @ level.T, paths, np.angle(_complex(raw.frame_s, heading, time, settings.max_gap_s)),
+        settings.rate_hz, nods=mount == "head",
+    )
+    if turned is None:
+        return imu, {"axes": "sensor"}
+    rotation = turned.rotation @ level
+    out = [imu[:, c : c + 3].astype(float) @ rotation.T for c in range(0, imu.shape[1], 3)]
+    report = asdict(turned) | {"axes": "body", "rotation": rotation.round(6).tolist()}
+    return np.concatenate(out, axis=1).astype(np.float32), report
+
+
+def _complex(frame_s: np.ndarray, path: np.ndarray, time: np.ndarray, max_gap_s: float) -> np.ndarray:
+    """(T,) x + iy of a path (N, 2) on the grid."""
+    even = resample_linear(frame_s, path, time, max_gap_s).astype(float)
+    return even[:, 0] + 1j * even[:, 1]
+
+
+def _pose(raw: Raw, points: np.ndarray, time: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints (T, K, D) on the grid and where the body axis was measured (T,). An interpolated point has likelihood 0."""
+    if raw.tracks is None:
+        return np.zeros((len(time), 0, 3), np.float32), np.zeros(len(time), bool)
+    frame_s, keypoints = raw.frame_s, raw.tracks.keypoints
+    frames, count, width = points.shape
+    flat = resample(frame_s, points[..., :-1].reshape(frames, -1), time, settings.rate_hz, settings.max_gap_s)
+    sure = resample_linear(frame_s, points[..., -1], time, settings.max_gap_s)
+    there = np.isfinite(points[..., 0])
+    seen = np.stack([measured(frame_s, column, time) for column in there.T], axis=1)  # (T, K)
+    out = np.concatenate([flat.reshape(len(time), count, width - 1), np.where(seen, sure, 0.0)[..., None]], axis=2)
+    valid = np.all([seen[:, keypoints.index(name)] for name in settings.body_axis], axis=0)
+    return geometry.place_keypoints(out, keypoints, settings.keypoints), valid
+
+
+def _ready(arrays, time: np.ndarray, max_gap_s: float) -> np.ndarray:
+    """(T, F) ready-made features on the grid."""
+    if arrays is None or not arrays.ready_names:
+        return np.zeros((len(time), 0), np.float32)
+    return resample_linear(np.arange(arrays.frames) / arrays.rate_hz, arrays.ready, time, max_gap_s)
+
+
+def _nearest(frame_s: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """(T,) index of the nearest video frame; -1 without a video."""
+    if not len(frame_s):
+        return np.full(len(time), -1, np.int32)
+    middles = (frame_s[1:] + frame_s[:-1]) / 2
+    return np.searchsorted(middles, time).astype(np.int32)
+
+
+def _report(raw: Raw, clock: Clock, mount: str, held: dict) -> dict:
+    """What align_data found, as plain values."""
+    plain = {k: v for k, v in asdict(replace(clock, unsure=(), steps=())).items() if not k.startswith("knots")}
+    plain |= {"unsure": [list(s) for s in clock.unsure], "steps": [list(s) for s in clock.steps]}
+    plain |= {name: getattr(clock, name).round(6).tolist() for name in ("knots_camera_s", "knots_lag_s", "knots_se_s")}
+    hashes = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in source_files(raw.row)}
+    rates = {
+        "pose_rate_hz": float(1 / np.median(np.diff(raw.frame_s))) if len(raw.frame_s) > 1 else None,
+        "imu_rate_hz": float(1 / np.median(np.diff(raw.imu.time_s))) if raw.imu is not None else None,
+    }
+    return {
+        "clock": {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in plain.items()},
+        "two_clocks": raw.imu is not None and not raw.one_clock, "mount": mount, "mounting": held, "sources": hashes,
+        "keypoints": list(raw.keypoints),
+        **rates,
+        "px_per_cm": raw.row.px_per_cm if np.isfinite(raw.row.px_per_cm) else None,
+        "manifest": {"day": raw.row.day, "arena": raw.row.arena, **raw.row.extra},
+        "annotators": "labels are their majority; where they are even, a frame is not scored" if len(raw.annotators) > 1 else "",
+    }

@@ -1,0 +1,136 @@
+"""The lag between two clocks as a line with a slow wander and steps, fitted to the frame-to-frame turning.
+
+N video frames, P parameters, B blocks. Whitened increments are compared under Student's t by iterated, reweighted
+Gauss-Newton steps. Standard errors are the larger of what the model claims and what the scatter between stretches of
+the recording shows (sandwich estimator; Liang and Zeger 1986), because errors of a tracker remember.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rbc.recordings import lags
+from rbc.recordings.lags import FREEDOM, Noise
+from rbc.recordings.turning import Turning
+
+CLUSTER_S = 10.0
+STEP_S = 0.002
+ROUNDS = 12
+BIAS_S, BIAS_MEMORY_S = 0.004, 60.0
+"""A tracker's errors follow posture, posture leads turning: a lag error of this size that lasts this long, which no
+scatter between shorter stretches shows."""
+
+
+def estimate_noise(pair: Turning, lag_s: np.ndarray, order: int) -> Noise:
+    """Whitening filter, scale and gain of the residuals at lags (N,)."""
+    seen, felt = pair.seen(), pair.felt(lag_s)
+    both = np.isfinite(seen) & np.isfinite(felt)
+    taps, gain = np.array([1.0]), 1.0
+    for _ in range(3):
+        a, b = lags.apply_filter(taps, seen), lags.apply_filter(taps, felt)
+        good = np.isfinite(a) & np.isfinite(b)
+        a, b = a[good], b[good]
+        for _ in range(10):
+            scale = max(1.4826 * np.median(np.abs(a - gain * b)), 1e-9)
+            weight = (FREEDOM + 1) / (FREEDOM + ((a - gain * b) / scale) ** 2)
+            gain = (weight * a * b).sum() / max((weight * b * b).sum(), 1e-12)
+        taps = lags.whitener(np.where(both, seen - gain * felt, np.nan), order)
+    residual = lags.apply_filter(taps, np.where(both, seen - gain * felt, np.nan))
+    # the median of |t| with four degrees of freedom is 0.741 of its scale
+    return Noise(taps, float(max(np.nanmedian(np.abs(residual)) / 0.741, 1e-9)), float(gain))
+
+
+@dataclass(frozen=True)
+class LagLine:
+    lag_s: np.ndarray
+    """(N,) fitted lag."""
+    se_s: np.ndarray
+    """(N,) its standard error."""
+    offset_s: float
+    """Of the straight line through it, at camera time 0, without the steps."""
+    offset_se_s: float
+    drift: float
+    """Slope of that line."""
+    drift_se: float
+    steps_s: np.ndarray
+    """Sizes of the free steps."""
+    steps_se_s: np.ndarray
+    inflation: float
+    """By how much the scatter between stretches exceeds the model's variance, 1 or more."""
+
+
+def fit_line(
+    pair: Turning, base_s: np.ndarray, rate: float, noise: Noise, *, trust: np.ndarray, steps_at_s: np.ndarray, wander: float,
+    wander_s: float, drifts: bool,
+) -> LagLine:
+    """The lag: base_s (N,) with a slope `rate`, plus a smooth line and free steps at the camera times `steps_at_s`.
+
+    Frames (N - 1,) without `trust` do not count. The slope changes by about `wander` in `wander_s`; `drifts` False adds a constant instead of the line.
+    """
+    time = pair.frame_s
+    centre = time.mean()
+    away = time - centre
+    base_s = base_s + rate * away
+    knots = np.linspace(time[0], time[-1], 1 + max(1, int(np.ptp(time) / (0.4 * wander_s)))) if drifts else time[:1]
+    smooth = _hats(time, knots)
+    basis = np.concatenate([smooth, (time[:, None] >= steps_at_s).astype(float)], axis=1)  # (N, P)
+    size, width = basis.shape[1], smooth.shape[1]
+    prior = np.zeros((size + 1, size + 1))
+    if width > 2:
+        bend = np.diff(np.eye(width), 2, axis=0) / (knots[1] - knots[0])
+        prior[:width, :width] = bend.T @ bend / (wander**2 * 0.4)
+    seen = lags.apply_filter(noise.taps, pair.seen())
+    middle = (basis[1:] + basis[:-1]) / 2
+    cluster = ((time[1:] - time[0]) // CLUSTER_S).astype(int)
+    beta, gain = np.zeros(size), noise.gain
+    for _ in range(ROUNDS):
+        lag = base_s + basis @ beta
+        felt = lags.apply_filter(noise.taps, pair.felt(lag))
+        slope = lags.apply_filter(noise.taps, (pair.felt(lag + STEP_S) - pair.felt(lag - STEP_S)) / (2 * STEP_S))
+        residual = seen - gain * felt
+        good = np.isfinite(residual) & np.isfinite(slope) & trust
+        jacobian = np.column_stack([gain * slope[good, None] * middle[good], felt[good]]) / noise.scale  # (n, P + 1)
+        r = residual[good] / noise.scale
+        weight = (FREEDOM + 1) / (FREEDOM + r**2)
+        gradient = jacobian * (weight * r)[:, None]
+        # of Student's t: the information is (v + 1) / (v + 3), whatever the residuals
+        model = (FREEDOM + 1) / (FREEDOM + 3) * jacobian.T @ jacobian
+        curvature = model + prior + 1e-9 * np.diag(np.diag(model)) + 1e-12 * np.eye(size + 1)
+        push = gradient.sum(0) - prior @ np.append(beta, 0.0)
+        move = np.linalg.solve(curvature, push)
+        move *= min(1.0, 0.03 / max(np.abs(move[:size]).max(initial=0.0), 1e-12))
+        beta, gain = beta + move[:size], gain + move[-1]
+        if np.abs(move[:size]).max(initial=0.0) < 2e-5:
+            break
+    sums = np.stack([np.bincount(cluster[good], g) for g in gradient.T], axis=1)  # (clusters, P + 1)
+    count = max((np.bincount(cluster[good]) > 0).sum(), 2)
+    meat = sums.T @ sums * count / max(count - 2, 1)
+    inverse = np.linalg.inv(curvature)
+    claimed = inverse[:size, :size]
+    shown = (inverse @ (meat + prior) @ inverse)[:size, :size]
+    inflation = max(1.0, float(np.trace(meat[:size, :size]) / max(np.trace(model[:size, :size]), 1e-12)))
+
+    length = max(np.ptp(time), BIAS_MEMORY_S)
+    bias = BIAS_S * np.sqrt(BIAS_MEMORY_S / length)
+    bias_slope = bias * np.sqrt(12) / length if drifts else 0.0
+
+    def error(rows: np.ndarray, bias: np.ndarray | float) -> np.ndarray:
+        variances = [np.einsum("np,pq,nq->n", rows, c, rows) for c in (claimed, shown)]
+        return np.sqrt(np.maximum(np.maximum(*variances), 0.0) + bias**2)
+
+    across = np.append(away @ smooth / (away @ away), np.zeros(size - width))
+    level = np.append(smooth.mean(0), np.zeros(size - width))
+    origin = level - across * centre
+    free = np.eye(size)[width:]
+    return LagLine(
+        base_s + basis @ beta, error(basis, np.hypot(bias, bias_slope * away)), float(base_s[0] - rate * time[0] + origin @ beta),
+        float(error(origin[None], np.hypot(bias, bias_slope * centre))[0]), float(rate + across @ beta) if drifts else 0.0, float(error(across[None], bias_slope)[0]),
+        beta[width:], error(free, bias) if len(free) else np.zeros(0), inflation,
+    )
+
+
+def _hats(time: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """(N, K) weights of linear interpolation between the knots."""
+    if len(knots) == 1:
+        return np.ones((len(time), 1))
+    return np.stack([np.interp(time, knots, row) for row in np.eye(len(knots))], axis=1)

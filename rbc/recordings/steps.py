@@ -1,0 +1,196 @@
+"""The lag followed through a recording: its line, its steps, and where it is not known to 20 ms.
+
+N video frames, B blocks of frames, L lags on a grid. Frames that a camera drops without stamps make the lag grow at
+once. A hidden Markov model over lags finds such steps: evidence block by block, a small probability of a jump between
+blocks. Least squares then gives the line, and the posterior over lags and drifts says which stretches remain in doubt.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rbc.recordings import lags
+from rbc.recordings.lagline import LagLine, estimate_noise, fit_line
+from rbc.recordings.lags import Moves, Noise
+from rbc.recordings.turning import Found, Turning
+
+MAX_ERROR_S = 0.020
+DOUBT = 0.002
+"""A frame is trusted while the chance of an error near MAX_ERROR_S stays below."""
+SURE_SE = 2.5
+"""And while this many standard errors stay below MAX_ERROR_S."""
+QUARTZ = 60e-6
+"""Standard deviation of the drift between two quartz clocks, where it cannot be measured."""
+MAX_DRIFT_SE = 30e-6
+"""The drift is kept at 0 where its standard error is larger."""
+WANDER, WANDER_S = 3e-6, 300.0
+"""A drift changes by about so much in so long."""
+REACH_S, GRID_S, BLOCK_S = 0.6, 0.010, 1.0
+MARGIN_S, LEAST_SURE_S = 2.0, 10.0
+"""A doubtful stretch is widened by this; a shorter sure one between two doubtful ones is none."""
+CREEP_RATE, DRIFTING_RATE = 1e-4, 0.02
+"""Per second: the lag moves to a neighbour on the grid, while the drift is known and while it is not."""
+DROP_RATE, SURPRISE_RATE = 1 / 150.0, 1e-7
+"""Per second: a step where frames were dropped without stamps; any other step."""
+USUAL_STEP_S = 0.15
+LEAST_STEP_S, LEAST_STEP_SE = 0.006, 4.0
+SHORT_S, RATES = 1200.0, 1e-6 * np.linspace(-120.0, 120.0, 13)
+"""In recordings shorter than this a dropped frame could pass for drift, so each of these drifts is tried."""
+MANIFEST_SURPRISE = 8.0
+"""Minus the log-probability that the manifest's rate is wrong."""
+
+Step = tuple[int, float]
+"""First frame after it, and its size in s."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    line: LagLine
+    steps: tuple[Step, ...]
+    unsure: tuple[tuple[float, float], ...]
+    """Stretches of camera time."""
+
+
+def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
+    """The lag of a pair near where the search found it; without stamps frames may have been dropped."""
+    time = pair.frame_s
+    period = float(np.median(np.diff(time)))
+    order, block = max(2, int(round(lags.MEMORY_S / period))), max(1, int(round(BLOCK_S / period)))
+    grid = np.arange(-REACH_S, REACH_S + GRID_S / 2, GRID_S)
+    middles = time[np.minimum(np.arange(0, len(time) - 1, block) + block // 2, len(time) - 1)]  # (B,)
+    short = not stamped and np.ptp(time) < SHORT_S
+    up, down = BLOCK_S * (SURPRISE_RATE if stamped else DROP_RATE), BLOCK_S * SURPRISE_RATE
+    rates = RATES if short else np.unique([0.0, found.rate])
+    # a rate that no quartz has: the manifest's may be wrong, or steps look like a slope
+    nominals = [0.0, found.rate] if abs(found.rate) > np.abs(RATES).max() + 2e-4 else [0.0]
+    moves = Moves(BLOCK_S * (CREEP_RATE if short else DRIFTING_RATE), up, down, USUAL_STEP_S / GRID_S)
+    noise = estimate_noise(pair, found.lag_s + found.rate * (time - found.centre_s), order)
+    inflation, drift, drift_se, flat = 1.0, 0.0, 0.0, False
+    # the likelihood is trusted less once the scatter is seen; a drift that stays unknown is none, whatever the steps
+    for drifts in (True, True, False):
+        if not drifts and (drift_se <= MAX_DRIFT_SE or abs(drift) > 3 * QUARTZ + 4 * drift_se):
+            break
+        flat, best = not drifts, None
+        for nominal in nominals if drifts else [0.0]:
+            base = found.lag_s + nominal * (time - found.centre_s)
+            table = lags.evidence(pair, base, grid, noise, block) / inflation
+            for rate in rates if drifts else [0.0]:
+                leans = rate * (middles - found.centre_s)
+                path, score = lags.best_path(lags.sheared(table, leans / GRID_S), moves)
+                score -= 0.5 * (rate / QUARTZ) ** 2 + MANIFEST_SURPRISE * (nominal != 0)
+                if best is None or score > best[0]:
+                    best = (score, nominal + rate, path, lags.trusted(table, path + leans / GRID_S))
+        _, rate, path, trust = best
+        followed = _per_frame(grid[path], block, len(time))
+        straight = found.lag_s + rate * (time - found.centre_s)
+        noise = estimate_noise(pair, straight + followed, order)
+        jumps = np.diff(path) * GRID_S
+        steps = [(int((b + 1) * block), float(jumps[b])) for b in np.flatnonzero(np.abs(jumps) > 1.5 * GRID_S)]
+        # the path may creep between its steps
+        start = straight.mean() + np.median(followed - _stairs(len(time), steps))
+        line, steps, doubts = _settle(pair, start, rate, noise, steps, trust, block, drifts)
+        inflation = line.inflation
+        table = lags.evidence(pair, line.lag_s, grid, noise, block) / inflation
+        wrong, spread = _doubt(table, grid, middles - time.mean(), RATES if short else np.zeros(1), line.drift, up, down)
+        if drifts:
+            drift, drift_se = line.drift, float(np.hypot(spread, line.drift_se))
+    line = replace(line, drift_se=drift_se)
+    if flat:
+        # what there probably is, and its own error: a quartz's habit and the measurement together
+        weight = QUARTZ**2 / (QUARTZ**2 + drift_se**2)
+        may = np.hypot(weight * drift, np.sqrt(weight) * drift_se)
+        origin_se = float(np.hypot(line.offset_se_s, may * time.mean()))
+        line = replace(line, se_s=np.hypot(line.se_s, may * (time - time.mean())), offset_se_s=origin_se)
+    bad = (_per_frame(wrong, block, len(time)) > DOUBT) | (SURE_SE * line.se_s > MAX_ERROR_S)
+    return Followed(line, tuple(steps), _merged(doubts + _stretches(time, bad)))
+
+
+def _doubt(
+    table: np.ndarray, grid: np.ndarray, away_s: np.ndarray, rates: np.ndarray, drift: float, up: float, down: float
+) -> tuple[np.ndarray, float]:
+    """(B,) probability that the line is wrong by more than MAX_ERROR_S, over every drift in `rates` that there may be
+    instead of `drift`, and the drift's standard deviation over them. `table` is seen from the line; `away_s` (B,) s."""
+    rates = np.append(rates, drift)
+    found = []
+    for rate in rates:
+        leans = (rate - drift) * away_s
+        chance, total = lags.posterior(lags.sheared(table, leans / GRID_S), Moves(BLOCK_S * CREEP_RATE, up, down, USUAL_STEP_S / GRID_S))
+        wrong = np.abs(grid + leans[:, None]) > MAX_ERROR_S + 1e-9  # (B, L)
+        found.append(((chance * wrong).sum(1), total - 0.5 * (rate / QUARTZ) ** 2 if len(rates) > 1 else 0.0))
+    totals = np.array([total for _, total in found])
+    weights = np.exp(totals - totals.max())
+    weights /= weights.sum()
+    mean = weights @ rates
+    return weights @ np.stack([wrong for wrong, _ in found]), float(np.sqrt(weights @ (rates - mean) ** 2))
+
+
+def _per_frame(values: np.ndarray, block: int, frames: int) -> np.ndarray:
+    """(N,) the values (B,) of the blocks, frame by frame."""
+    return values[np.minimum(np.arange(frames) // block, len(values) - 1)]
+
+
+def _settle(
+    pair: Turning, start_s: float, rate: float, noise: Noise, steps: list[Step], trust: np.ndarray, block: int,
+    drifts: bool,
+) -> tuple[LagLine, list[Step], list[tuple[float, float]]]:
+    """The fitted line, the steps that stand, and the stretches in which they may lie."""
+    time, doubts = pair.frame_s, []
+    for attempt in range(6):
+        line = fit_line(
+            pair, start_s + _stairs(len(time), steps), rate, noise, drifts=drifts, wander=WANDER, wander_s=WANDER_S,
+            steps_at_s=np.array([time[i] for i, _ in steps]), trust=_per_frame(trust, block, len(time) - 1),
+        )
+        steps = [(i, float(size + more)) for (i, size), more in zip(steps, line.steps_s)]
+        sure = np.abs([size for _, size in steps]) > np.maximum(LEAST_STEP_SE * line.steps_se_s, LEAST_STEP_S)
+        moved, doubts = _locate(pair, line, noise, steps, block)
+        if attempt == 5 or (sure.all() and [i for i, _ in moved] == [i for i, _ in steps]):
+            break
+        # a step that may be none goes first, the others move when it is gone
+        steps = moved if sure.all() else [step for step, there in zip(steps, sure) if there]
+    return line, steps, doubts
+
+
+def _locate(
+    pair: Turning, line: LagLine, noise: Noise, steps: list[Step], block: int
+) -> tuple[list[Step], list[tuple[float, float]]]:
+    """The steps at their most probable frames, and the stretches that hold each with all but DOUBT of probability."""
+    time, moved, doubts = pair.frame_s, [], []
+    smooth = line.lag_s - _stairs(len(time), steps)
+    for k, (i, size) in enumerate(steps):
+        before = smooth + _stairs(len(time), steps[:k] + steps[k + 1 :])
+        # between the middles to its neighbours
+        low = (steps[k - 1][0] + i) // 2 if k else 0
+        high = (steps[k + 1][0] + i) // 2 if k + 1 < len(steps) else len(time) - 1
+        gained = lags.frame_evidence(pair, before, noise) - lags.frame_evidence(pair, before + size, noise)
+        total = np.cumsum(lags.bounded(gained[low:high], block)) / line.inflation
+        chance = np.exp(total - total.max())
+        below = np.cumsum(chance) / chance.sum()
+        first, middle, last = low + 1 + np.searchsorted(below, [DOUBT / 2, 0.5, 1 - DOUBT / 2])
+        moved.append((int(min(middle, high)), size))
+        doubts.append((float(time[max(first - 1, 0)]), float(time[min(last, len(time) - 1)])))
+    return moved, doubts
+
+
+def _stairs(frames: int, steps: list[Step]) -> np.ndarray:
+    """(N,) sum of the steps."""
+    out = np.zeros(frames)
+    for i, size in steps:
+        out[i:] += size
+    return out
+
+
+def _stretches(time_s: np.ndarray, bad: np.ndarray) -> list[tuple[float, float]]:
+    """Stretches of time in which `bad` (N,) holds."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], bad.astype(int), [0]])))
+    return [(float(time_s[a]), float(time_s[b - 1])) for a, b in zip(edges[::2], edges[1::2])]
+
+
+def _merged(stretches: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """The stretches, widened, in order; those that nearly touch made one."""
+    out: list[tuple[float, float]] = []
+    for start, stop in sorted((a - MARGIN_S, b + MARGIN_S) for a, b in stretches):
+        if out and start <= out[-1][1] + LEAST_SURE_S:
+            out[-1] = (out[-1][0], max(stop, out[-1][1]))
+        else:
+            out.append((start, stop))
+    return tuple(out)

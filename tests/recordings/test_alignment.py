@@ -1,0 +1,204 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rbc.recordings.alignment import Settings, align
+from rbc.recordings.annotations import Annotation
+from rbc.recordings.deeplabcut import Tracks
+from rbc.recordings.errors import RecordingError
+from rbc.recordings.imu import SIGNALS, ImuRecording
+from rbc.recordings.labelling import majority, playback
+from rbc.recordings.manifest import Row
+from rbc.recordings.preparation import align_all
+from rbc.recordings.raw import Raw
+from rbc.recordings.session import load_sessions
+
+KEYPOINTS = ("nose", "neck", "tail_base")
+SETTINGS = Settings(
+    behaviours=("walk", "still"), keypoints=(*KEYPOINTS, "paw"), rate_hz=50.0, min_likelihood=0.6, max_gap_s=0.2,
+    min_clock_correlation=0.3, body_axis=("neck", "tail_base"), head_axis=("nose", "neck"),
+)
+FPS, IMU_HZ, LENGTH_S, OFFSET_S = 30.0, 100.0, 120.0, 7.5
+
+
+def row(**changes) -> Row:
+    fields = dict(
+        session="F1D1_x", animal="F1", day="1", arena="x", pose=(), imu=(), labels=(), scored=None, pose_rate_hz=FPS,
+        imu_rate_hz=IMU_HZ, individual="", setup="F1D1_x", pose_times=None, imu_mount="head", imu_units="m/s2,rad/s",
+        px_per_cm=float("nan"), span=(), exclude="", extra={},
+    )  # fmt: skip
+    return Row(**(fields | changes))
+
+
+def turning(time_s: np.ndarray) -> np.ndarray:
+    """Direction of head and trunk, rad: thirty slow rhythms that never meet again."""
+    hz = np.sqrt(np.arange(2, 32)) / 4
+    return (0.15 / hz * np.sin(2 * np.pi * hz * time_s[..., None] + np.arange(30) ** 2)).sum(-1)
+
+
+def raw(**changes) -> Raw:
+    """A body 100 px long that turns on its place, head straight; its IMU sits level on the head, turned by 90°."""
+    frame_s = np.arange(int(LENGTH_S * FPS)) / FPS
+    angle = turning(frame_s)
+    along = np.stack([np.cos(angle), -np.sin(angle)], axis=1)
+    points = np.ones((len(frame_s), 3, 3), np.float32)
+    for k, far in enumerate((80.0, 50.0, -50.0)):
+        points[:, k, :2] = 300.0 + far * along + 0.3 * np.random.default_rng(k).normal(size=along.shape)
+    imu_s = np.arange(int((LENGTH_S + 10) * IMU_HZ)) / IMU_HZ
+    shown = imu_s - OFFSET_S
+    rate = (turning(shown + 1e-4) - turning(shown - 1e-4)) / 2e-4
+    values = np.random.default_rng(9).normal(size=(len(imu_s), 6)) * 0.02
+    values[:, 2] += 9.81
+    values[:, 5] += rate
+    fields = dict(
+        row=row(), frame_s=frame_s, tracks=Tracks(KEYPOINTS, points, {}), ready_pose=None,
+        imu=ImuRecording(imu_s, SIGNALS, values.astype(np.float32)), ready_imu=None, one_clock=False, label_rate_hz=FPS,
+    )  # fmt: skip
+    return Raw(**(fields | changes))
+
+
+@pytest.fixture(scope="module")
+def session():
+    given = raw()
+    given.tracks.points[600:603, 1, 2] = 0.1  # 0.1 s
+    given.tracks.points[900:960, 1, 2] = 0.1  # 2 s
+    return align(given, SETTINGS)
+
+
+def test_align_puts_both_on_one_clock(session):
+    session.validate()
+    rate = (turning(session.time + 1e-4) - turning(session.time - 1e-4)) / 2e-4
+    assert abs(session.report["clock"]["offset_s"] - OFFSET_S) < 0.005
+    good = np.isfinite(session.imu[:, 5])
+    assert np.abs(session.imu[:, 5] - rate)[good].max() < 0.15 and good.mean() > 0.95
+    assert np.allclose(session.time * 50, np.round(session.time * 50))
+    assert abs(session.body_length_px - 100) < 1
+
+
+def test_align_says_what_was_measured_and_what_is_interpolated(session):
+    neck, valid = session.pose[:, 1], session.valid[:, 1]
+    short = (session.time > 20.02) & (session.time < 20.08)
+    long = (session.time > 30.02) & (session.time < 31.94)
+    assert np.isfinite(neck[short, 0]).all() and (neck[short, 2] == 0).all() and not valid[short].any()
+    assert np.isnan(neck[long, :2]).all() and not valid[long].any()
+    assert valid[(session.time > 1) & (session.time < 19)].all()
+    assert np.isnan(session.pose[:, 3, :2]).all()  # a keypoint of another session
+    assert session.keypoints == SETTINGS.keypoints
+    assert np.array_equal(session.video_frame[:6], [0, 1, 1, 2, 2, 3])
+
+
+def test_align_refuses_a_foreign_imu_but_keeps_the_pose():
+    given = raw()
+    values = np.array(given.imu.values)
+    values[:, 5] = np.roll(values[::-1, 5], 3000)
+    out = align(replace(given, imu=replace(given.imu, values=values)), SETTINGS)
+    assert not out.report["clock"]["accepted"] and "agrees nowhere" in out.report["clock"]["reason"]
+    assert not out.valid[:, 0].any() and np.isnan(out.imu).all() and np.isnan(out.bands).all()
+    assert out.valid[:, 1].all()
+
+
+def test_align_tells_the_mount_from_the_signals():
+    given = raw(row=row(imu_mount=""))
+    frames = given.frame_s
+    points = np.array(given.tracks.points)
+    points[:, 2, :2] = points[:, 1, :2] + [-100.0, 0.0] + 8 * np.sin(3 * frames)[:, None]  # the trunk hardly turns
+    assert align(replace(given, tracks=Tracks(KEYPOINTS, points, {})), SETTINGS).report["mount"] == "head"
+
+
+def test_align_without_pose_keeps_the_clock_of_the_imu():
+    out = align(raw(frame_s=np.zeros(0), tracks=None, one_clock=True), SETTINGS)
+    assert (out.video_frame == -1).all() and out.valid[:, 0].mean() > 0.99 and not out.valid[:, 1].any()
+    assert out.report["mounting"] == {"axes": "sensor"} and out.keypoints == ()
+
+
+def test_align_without_imu_has_no_columns_for_it():
+    out = align(raw(imu=None, one_clock=False), SETTINGS)
+    assert out.imu.shape[1] == 0 and not out.valid[:, 0].any() and out.valid[:, 1].all()
+
+
+def test_labels_follow_the_frames_although_stamps_skip():
+    stamps = np.delete(np.arange(310) / 10.0 + 0.05, slice(100, 110))  # ten frames were dropped after frame 99
+    given = raw(frame_s=stamps, tracks=None, imu=None, label_rate_hz=10.0)
+    assert np.allclose(playback(given, stamps[[0, 99, 100]], False), [0.0, 9.9, 10.0])
+    assert np.isnan(playback(given, np.array([0.0, 99.0]), False)).all()
+    assert np.allclose(playback(given, np.array([0.09, 0.11]), True), [0.0, 0.1])
+
+
+def test_labels_of_annotators_are_united_by_majority():
+    bouts = {"a": ("walk", 10.0, 20.0), "b": ("walk", 15.0, 25.0)}
+    files = {n: Annotation(Path(n), ("walk",), (bout,), (1,), ((0.0, 50.0),)) for n, bout in bouts.items()}
+    out = align(raw(annotators=files, imu=None), SETTINGS)
+    at = lambda s: int(np.searchsorted(out.time, s))  # noqa: E731
+    assert out.annotator_names == ("a", "b") and out.annotators.shape[0] == 2
+    assert [out.labels[at(s), 0] for s in (5, 12, 17, 22, 30, 60)] == [0, -1, 1, -1, 0, -1]
+    assert (out.labels[:, 1] == -1).all()  # nobody looked for it
+    votes = np.array([1, 1, 0, -1, 0, -1])[:, None, None].astype(np.int8)
+    assert majority(votes)[0, 0] == -1 and majority(votes[:3])[0, 0] == 1 and majority(votes[3:4])[0, 0] == -1
+
+
+def write_arrays(root: Path, name: str, **arrays) -> dict:
+    n = 200
+    rng = np.random.default_rng(0)
+    arrays = dict(
+        imu=rng.normal(size=(n, 3)), imu_names=np.array(["acc_x", "acc_y", "acc_z"]), pose=rng.normal(size=(n, 2)),
+        pose_names=np.array(["box", "seen"]), labels=rng.integers(-1, 2, (n, 1)), label_names=np.array(["walk"]),
+        rate_hz=50.0,
+    ) | arrays  # fmt: skip
+    np.savez(root / f"{name}.npz", **arrays)
+    file = f"{name}.npz"
+    return {"session": name, "animal": name[:2], "pose": file, "imu": file, "labels": file, "pose_rate_hz": 50,
+            "imu_rate_hz": 50, "imu_units": "m/s2"}  # fmt: skip
+
+
+def run(root: Path, out: Path, **changes) -> pd.DataFrame:
+    settings = dict(
+        behaviours=("walk",), animal_pattern="^..", body_axis=("neck", "tail_base"), head_axis=("nose", "neck"),
+        rate_hz=50.0, min_likelihood=0.6, max_gap_s=0.2, min_clock_correlation=0.3, progress=False,
+    )  # fmt: skip
+    return align_all(root, out, **(settings | changes))
+
+
+def test_align_all_passes_arrays_of_one_clock_through(tmp_path):
+    rows = [write_arrays(tmp_path, "aa1"), write_arrays(tmp_path, "bb1") | {"exclude": "camera fell"}]
+    pd.DataFrame(rows).to_csv(tmp_path / "sessions.csv", index=False)
+    table = run(tmp_path, tmp_path / "out")
+    given, (session,) = np.load(tmp_path / "aa1.npz"), load_sessions(tmp_path / "out").values()
+    assert np.abs(session.imu - given["imu"]).max() < 1e-5
+    assert np.abs(session.ready_pose - given["pose"]).max() < 1e-6 and session.ready_pose_names == ("box", "seen")
+    assert np.array_equal(session.labels, given["labels"])
+    assert session.valid.all() and session.band_names[0] == "acc_0.5_2"
+    assert table["clock"].tolist()[0] == "shared" and "camera fell" in table["note"][1]
+
+
+def test_align_all_brings_slower_arrays_to_its_rate(tmp_path):
+    ramp = np.arange(200.0)[:, None] / 20
+    row = write_arrays(tmp_path, "aa1", pose=np.hstack([ramp, ramp]), rate_hz=20.0) | {"pose_rate_hz": 20, "imu_rate_hz": 20}
+    pd.DataFrame([row]).to_csv(tmp_path / "sessions.csv", index=False)
+    run(tmp_path, tmp_path / "out")
+    (session,) = load_sessions(tmp_path / "out").values()
+    assert len(session) == 498 and np.allclose(session.ready_pose[:, 0], session.time, atol=1e-5)
+
+
+def test_align_all_lists_every_problem_and_writes_nothing(tmp_path):
+    rows = [
+        write_arrays(tmp_path, "aa1"), write_arrays(tmp_path, "bb1", label_names=np.array(["fly"])),
+        write_arrays(tmp_path, "cc1", labels=np.full((200, 1), 7)),
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "sessions.csv", index=False)
+    with pytest.raises(RecordingError) as error:
+        run(tmp_path, tmp_path / "out")
+    text = "\n".join(error.value.problems)
+    assert "session bb1" in text and "fly" in text and "session cc1" in text and "aa1" not in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_align_all_takes_the_behaviours_of_the_files_where_none_are_named(tmp_path):
+    rows = [write_arrays(tmp_path, "aa1"), write_arrays(tmp_path, "bb1", label_names=np.array(["fly"]))]
+    pd.DataFrame(rows).to_csv(tmp_path / "sessions.csv", index=False)
+    run(tmp_path, tmp_path / "out", behaviours=())
+    sessions = load_sessions(tmp_path / "out")
+    assert all(s.behaviours == ("walk", "fly") for s in sessions.values())
+    assert (sessions["aa1"].labels[:, 1] == -1).all()

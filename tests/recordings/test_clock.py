@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.signal import butter, sosfiltfilt
+
+from rbc.recordings.clock import estimate_clock, same_clock
+from rbc.recordings.turning import Turning, turning
+
+FINE_HZ = 200.0
+FPS, IMU_HZ = 30.0, 100.0
+
+
+def turning_rate(length_s: float, seed: int) -> np.ndarray:
+    """An animal that turns now and then: band-limited noise, gated, rad/s at FINE_HZ."""
+    rng = np.random.default_rng(seed)
+    count = int(length_s * FINE_HZ)
+    rate = sosfiltfilt(butter(2, (0.2, 3.0), "bandpass", fs=FINE_HZ, output="sos"), rng.normal(size=count))
+    gate = sosfiltfilt(butter(2, 0.05, fs=FINE_HZ, output="sos"), rng.normal(size=count))
+    return 2.0 * rate / rate.std() * (gate > -0.3 * gate.std())
+
+
+def recordings(
+    length_s=240.0, lead_s=20.0, offset_s=123.4, drift_ppm=40.0, noise_rad=0.05, dropped=(), seed=0, gap=None, share=1.0
+):
+    """(pair, truth): both sides of one animal, the camera's clock a count of frames; frames in `dropped` are gone."""
+    rng = np.random.default_rng(100 + seed)
+    rate = turning_rate(length_s + 2 * lead_s, seed)
+    true_s = np.arange(len(rate)) / FINE_HZ - lead_s  # 0 = first frame
+    angle = np.cumsum(rate) / FINE_HZ
+    kept = np.ones(int(length_s * FPS), bool)
+    for first, count in dropped:
+        kept[first : first + count] = False
+    shown_s = np.flatnonzero(kept) / FPS
+    camera_s = np.arange(kept.sum()) / FPS
+    seen = np.interp(shown_s, true_s, angle) + noise_rad * rng.normal(size=len(shown_s))
+    seen[rng.random(len(seen)) > share] = np.nan
+    imu_true = true_s[0] + np.arange(int((true_s[-1] - true_s[0]) * IMU_HZ)) / IMU_HZ
+    imu_s = offset_s + imu_true * (1 + drift_ppm * 1e-6)
+    felt = np.interp(imu_true, true_s, rate) + 0.02 * rng.normal(size=len(imu_true)) + 0.03
+    if gap:
+        away = (imu_true > gap[0]) & (imu_true < gap[1])
+        imu_s, felt = imu_s[~away], felt[~away]
+    pair = turning(camera_s, (seen + np.pi) % (2 * np.pi) - np.pi, imu_s, felt, 0.1)
+    truth = offset_s + np.interp(camera_s, camera_s, shown_s) * (1 + drift_ppm * 1e-6)
+    return pair, truth
+
+
+def errors_ms(clock, pair, truth):
+    sure = clock.sure(pair.frame_s)
+    return 1000 * np.abs(clock.camera_to_imu(pair.frame_s) - truth)[sure], sure.mean()
+
+
+@pytest.mark.parametrize("drift_ppm", [-90.0, 0.0, 70.0])
+@pytest.mark.parametrize("stamped", [True, False])
+def test_clock_is_right_within_its_own_errors(drift_ppm, stamped):
+    pair, truth = recordings(drift_ppm=drift_ppm, noise_rad=0.02)
+    clock = estimate_clock(pair, stamped=stamped, min_correlation=0.3)
+    wrong, sure = errors_ms(clock, pair, truth)
+    assert clock.accepted and clock.steps == () and sure > 0.9
+    assert wrong.max() < 5
+    assert abs(clock.offset_s - 123.4) < 4 * clock.offset_se_s < 0.04
+    assert abs(clock.drift_ppm - drift_ppm) < 3 * clock.drift_se_ppm < 90
+    assert clock.correlation > 0.9 and clock.correlation_before < 0.5
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(st.floats(-4000, 4000), st.floats(3, 60), st.integers(0, 1000))
+def test_clock_finds_any_offset(offset_s, lead_s, seed):
+    pair, truth = recordings(length_s=120, offset_s=offset_s, lead_s=lead_s, seed=seed)
+    clock = estimate_clock(pair, stamped=True, min_correlation=0.3)
+    assert clock.accepted
+    assert errors_ms(clock, pair, truth)[0].max() < 20
+
+
+def test_clock_finds_an_overlap_of_which_either_side_lacks_a_part():
+    pair, truth = recordings(length_s=300.0)
+    late = pair.imu_s > pair.imu_s[0] + 150
+    cut = Turning(pair.frame_s, pair.angle, pair.imu_s[late], pair.turned[late])
+    clock = estimate_clock(cut, stamped=True, min_correlation=0.3)
+    inside = truth > cut.imu_s[0]
+    assert clock.accepted
+    assert 1000 * np.abs(clock.camera_to_imu(pair.frame_s) - truth)[inside].max() < 20
+
+
+def test_clock_finds_dropped_frames_without_stamps_and_doubts_where_they_were():
+    pair, truth = recordings(length_s=400.0, dropped=((4000, 4), (9000, 3)), drift_ppm=30.0)
+    clock = estimate_clock(pair, stamped=False, min_correlation=0.3)
+    wrong, sure = errors_ms(clock, pair, truth)
+    assert [round(size * FPS) for _, size in clock.steps] == [4, 3]
+    assert wrong.max() < 20 and sure > 0.8
+
+
+def test_clock_of_a_short_recording_keeps_no_drift_and_says_so():
+    pair, truth = recordings(length_s=80.0, drift_ppm=80.0, noise_rad=0.1)
+    clock = estimate_clock(pair, stamped=True, min_correlation=0.3)
+    assert clock.drift_ppm == 0.0 and clock.drift_se_ppm > 30 and "kept at 0" in clock.reason
+    assert errors_ms(clock, pair, truth)[0].max() < 20
+
+
+def test_clock_takes_lost_samples_and_hidden_frames():
+    pair, truth = recordings(gap=(100.0, 112.0), share=0.85)
+    clock = estimate_clock(pair, stamped=True, min_correlation=0.3)
+    assert clock.accepted and errors_ms(clock, pair, truth)[0].max() < 10
+
+
+def test_clock_of_a_wrong_pair_is_refused():
+    pair, other = recordings(seed=1)[0], recordings(seed=2)[0]
+    mixed = Turning(pair.frame_s, pair.angle, other.imu_s, other.turned)
+    clock = estimate_clock(mixed, stamped=True, min_correlation=0.3)
+    assert not clock.accepted and "agrees nowhere" in clock.reason
+    assert not clock.sure(pair.frame_s).any()
+
+
+def test_clock_of_a_sleeping_animal_is_refused():
+    pair, _ = recordings()
+    rng = np.random.default_rng(5)
+    asleep = Turning(
+        pair.frame_s, 0.05 * rng.normal(size=len(pair.frame_s)), pair.imu_s, np.cumsum(1e-4 * rng.normal(size=len(pair.imu_s)))
+    )
+    assert not estimate_clock(asleep, stamped=True, min_correlation=0.3).accepted
+
+
+def test_clock_of_a_mirrored_video_is_refused_by_name():
+    pair, _ = recordings()
+    mirrored = Turning(pair.frame_s, -pair.angle, pair.imu_s, pair.turned)
+    clock = estimate_clock(mirrored, stamped=True, min_correlation=0.3)
+    assert not clock.accepted and "mirrored" in clock.reason
+
+
+@pytest.mark.parametrize("frames", [0, 2, 100])
+def test_clock_of_next_to_nothing_is_refused(frames):
+    pair, _ = recordings()
+    cut = Turning(pair.frame_s[:frames], pair.angle[:frames], pair.imu_s, pair.turned)
+    clock = estimate_clock(cut, stamped=True, min_correlation=0.3)
+    assert not clock.accepted and "too short" in clock.reason
+
+
+def test_clock_of_an_axis_never_seen_is_refused():
+    pair, _ = recordings()
+    blind = Turning(pair.frame_s, np.full(len(pair.frame_s), np.nan), pair.imu_s, pair.turned)
+    clock = estimate_clock(blind, stamped=True, min_correlation=0.3)
+    assert not clock.accepted and "0 %" in clock.reason
+
+
+def test_same_clock_changes_nothing():
+    assert np.array_equal(same_clock().camera_to_imu(np.arange(5.0)), np.arange(5.0))
+    assert same_clock().sure(np.arange(5.0)).all()
