@@ -49,8 +49,8 @@ class Recipe:
     ready_pose_names: tuple[str, ...]
 
     def frames(self, seconds: float) -> int:
-        """Odd number of frames nearest to `seconds`."""
-        return 2 * int(round(seconds * self.rate_hz / 2)) + 1
+        """Odd number of frames that spans `seconds`."""
+        return 2 * int(seconds * self.rate_hz / 2) + 1
 
 
 def imu_features(crop: Crop, recipe: Recipe) -> Tensor:
@@ -64,7 +64,7 @@ def imu_features(crop: Crop, recipe: Recipe) -> Tensor:
         columns += [running_mean(gyro, recipe.frames(0.2)) / 5]
         for signal in (moving / GRAVITY, gyro / 5):
             energy = (signal**2).sum(-1, keepdim=True)
-            columns += [_log(running_mean(energy, recipe.frames(s))) for s in (0.06, 0.2, 1.0)]
+            columns += [_log(running_mean(energy, recipe.frames(s))) for s in (0.1, 0.2, 1.0)]
         columns += [acc.norm(dim=-1, keepdim=True) / GRAVITY - 1]
     return torch.cat([*columns, crop.bands, crop.ready_imu], dim=-1)  # (B, T, F)
 
@@ -76,7 +76,7 @@ def pose_features(crop: Crop, recipe: Recipe) -> Tensor:
         return crop.ready_pose
     points = crop.pose[..., :2] / crop.body_length_px[:, None, None, None]  # (B, T, K, 2) body lengths
     missing = points.isnan().any(-1).float()  # (B, T, K)
-    step = recipe.frames(0.06) // 2
+    step = max(recipe.frames(0.1) // 2, 1)
     front, rear, nose, nape = (points[:, :, recipe.keypoints.index(k)] for k in (*recipe.body_axis, *recipe.head_axis))
     centre = (front + rear) / 2
     trunk, head = front - rear, nose - nape
@@ -120,7 +120,7 @@ def programmed_targets(crop: Crop, recipe: Recipe) -> tuple[Tensor, Tensor]:
     if recipe.keypoints:
         points = crop.pose[..., :2] / crop.body_length_px[:, None, None, None]
         front, rear = (points[:, :, recipe.keypoints.index(k)] for k in recipe.body_axis)
-        step = recipe.frames(0.06) // 2
+        step = max(recipe.frames(0.1) // 2, 1)
         speed = difference(running_mean((front + rear) / 2, recipe.frames(0.2)), step).norm(dim=-1, keepdim=True)
         turning = _turning(front - rear, step) * recipe.rate_hz / (2 * step) / 3
         pose = [_log(speed**2 * (recipe.rate_hz / (2 * step)) ** 2), turning, (front - rear).norm(dim=-1, keepdim=True)]

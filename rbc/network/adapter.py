@@ -51,10 +51,10 @@ class Adapter(nn.Module):
         return self.shift.square().mean() + self.log_scale.square().mean() + self.down.square().mean()
 
     @torch.no_grad()
-    def welcome(self, shift: Tensor, log_scale: Tensor) -> None:
-        """Give the visitor's row a shift and scale (F,) and no residual."""
+    def welcome(self, shift: Tensor) -> None:
+        """Give the visitor's row a shift (F,), no scale and no residual."""
         self.shift[self.VISITOR] = shift
-        self.log_scale[self.VISITOR] = log_scale
+        self.log_scale[self.VISITOR] = 0
         self.down[self.VISITOR] = 0
 
     def set_scaling(self, mean: Tensor, std: Tensor) -> None:

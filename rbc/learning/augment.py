@@ -1,0 +1,94 @@
+"""What may differ between sessions without changing the behaviour, done to the signals before features are made.
+
+B crops, T frames, K keypoints. Every function returns a new crop and draws from the generator handed in.
+"""
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as nnf
+from torch import Generator, Tensor
+
+from rbc.features import Crop
+
+
+def augment(crop: Crop, generator: Generator, *, mounting_deg: float, camera_scale: float, camera_shear: float,
+            signal_noise: float, keypoint_dropout: float, modality_dropout: float) -> Crop:
+    """The crop seen by another mounting, another camera and worse sensors."""
+    crop = turn_mounting(crop, mounting_deg, generator)
+    crop = move_camera(crop, camera_scale, camera_shear, generator)
+    crop = add_noise(crop, signal_noise, generator)
+    crop = drop_keypoints(crop, keypoint_dropout, generator)
+    return drop_modality(crop, modality_dropout, generator)
+
+
+def turn_mounting(crop: Crop, degrees: float, generator: Generator) -> Crop:
+    """IMU axes turned about a random axis by a normal angle of standard deviation `degrees`."""
+    batch = crop.imu.shape[0]
+    axis = nnf.normalize(torch.randn(batch, 3, generator=generator), dim=-1)
+    angle = torch.randn(batch, 1, generator=generator) * torch.pi * degrees / 180
+    rotation = rotation_matrix(axis * angle)  # (B, 3, 3)
+    imu = crop.imu.unflatten(-1, (2, 3)) @ rotation.transpose(1, 2)[:, None]  # (B, T, 2, 3)
+    return replace(crop, imu=imu.flatten(-2))
+
+
+def rotation_matrix(vector: Tensor) -> Tensor:
+    """(B, 3, 3) rotations by rotation vectors (B, 3) in rad (Rodrigues)."""
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
+    return torch.linalg.matrix_exp(skew)
+
+
+def move_camera(crop: Crop, scale: float, shear: float, generator: Generator) -> Crop:
+    """Keypoints under a random linear map of the picture: zoom, stretch and shear."""
+    batch = crop.pose.shape[0]
+    zoom = 1 + scale * (2 * torch.rand(batch, generator=generator) - 1)
+    stretch = 1 + scale / 2 * (2 * torch.rand(batch, 2, generator=generator) - 1)
+    skew = shear * (2 * torch.rand(batch, 2, generator=generator) - 1)
+    x = torch.stack([zoom * stretch[:, 0], skew[:, 0]], -1)
+    y = torch.stack([skew[:, 1], zoom * stretch[:, 1]], -1)
+    points = crop.pose[..., :2] @ torch.stack([x, y], -2)[:, None].transpose(-1, -2)  # (B, T, K, 2)
+    return replace(crop, pose=torch.cat([points, crop.pose[..., 2:]], -1))
+
+
+def add_noise(crop: Crop, share: float, generator: Generator) -> Crop:
+    """White noise of `share` of each channel's own deviation in this batch; keypoints by share of a body length / 5."""
+    def noisy(x: Tensor) -> Tensor:
+        if not x.numel() or not share:
+            return x
+        mean = x.nanmean((0, 1))
+        std = (x - mean).square().nanmean((0, 1)).sqrt().nan_to_num(0.0)
+        return x + share * std * torch.randn(x.shape, generator=generator)
+
+    jitter = share / 5 * crop.body_length_px[:, None, None, None]
+    points = crop.pose[..., :2] + jitter * torch.randn(crop.pose[..., :2].shape, generator=generator)
+    return replace(crop, imu=noisy(crop.imu), bands=noisy(crop.bands), ready_imu=noisy(crop.ready_imu),
+                   ready_pose=noisy(crop.ready_pose), pose=torch.cat([points, crop.pose[..., 2:]], -1))
+
+
+def drop_keypoints(crop: Crop, share: float, generator: Generator) -> Crop:
+    """Some keypoints (and ready-made pose features) missing for a stretch of a quarter of the crop."""
+    batch, frames = crop.valid.shape[:2]
+    length = max(frames // 4, 1)
+
+    def hide(x: Tensor) -> Tensor:  # (B, T, K, ...)
+        if not x.numel():
+            return x
+        start = torch.randint(0, frames, (batch, 1, x.shape[2]), generator=generator)
+        chosen = torch.rand(batch, 1, x.shape[2], generator=generator) < share
+        index = torch.arange(frames)[None, :, None]
+        hidden = chosen & (index >= start) & (index < start + length)  # (B, T, K)
+        return torch.where(hidden.reshape(*hidden.shape, *[1] * (x.dim() - 3)), torch.nan, x)
+
+    return replace(crop, pose=hide(crop.pose), ready_pose=hide(crop.ready_pose))
+
+
+def drop_modality(crop: Crop, share: float, generator: Generator) -> Crop:
+    """`share` of the crops lose one modality, either one; never the only one that they have."""
+    batch = crop.valid.shape[0]
+    chosen = torch.rand(batch, generator=generator) < share
+    which = torch.randint(0, 2, (batch,), generator=generator)
+    other_there = crop.valid.any(1)[torch.arange(batch), 1 - which]
+    drop = nnf.one_hot(which, 2).bool() & (chosen & other_there)[:, None]  # (B, 2)
+    return replace(crop, valid=crop.valid & ~drop[:, None])

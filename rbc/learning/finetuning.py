@@ -1,0 +1,127 @@
+"""finetune: everything learns behaviours from few labels, and consistency from the many unlabelled frames.
+
+B crops, T frames, D latent, C behaviours, M heads (imu, pose, fused). Asymmetric loss (arXiv 2009.14119), supervised
+contrast (arXiv 2004.11362), prototypes (arXiv 1703.05175), FixMatch with an averaged teacher (arXiv 2001.07685,
+1703.01780), bootstrapped targets against annotation noise (arXiv 1412.6596), mixup (arXiv 1710.09412), DWA
+(arXiv 1803.10704).
+"""
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from rbc.learning import losses
+from rbc.learning.augment import augment
+from rbc.learning.crops import Corpus, LabelSampler, SetupSampler
+from rbc.learning.pretraining import View, view_of
+from rbc.learning.training import Chance, fit
+from rbc.network.network import Network
+from rbc.scoring.labels import prevalence
+
+PAIRWISE_FRAMES = 384
+FORGET_SETUP = 0.5  # share of crops that pass by the shared map alone, as an unseen animal's will
+
+
+def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, steps: int, batch_size: int,
+             crop_frames: int, lr: float, weight_decay: float, noise_std: float, negative_focus: float, balance: float,
+             bootstrap: float, ema: float, consistency_threshold: float, weights: dict[str, float], mixup: float,
+             dwa_temperature: float | None, augmentation: dict, time_warp: float, chance: Chance, scratch: Path,
+             precision: str, name: str = "finetune") -> tuple[Network, list[dict]]:
+    """The averaged teacher, which is what later stages use, and the history.
+
+    labelled: training sessions with labels (T, C); everything: sessions for the consistency term, None = leave it out.
+    """
+    near_bouts = LabelSampler(labelled, crop_frames, balance)
+    anywhere = SetupSampler(everything, crop_frames) if everything else None
+    network.heads.set_prior(torch.as_tensor(prevalence(labelled.labels), dtype=torch.float32))
+    teacher = copy.deepcopy(network).requires_grad_(False).eval()
+    session_index = {n: i for i, n in enumerate(labelled.names)}
+
+    def step(i: int) -> dict[str, Tensor]:
+        warp = float(chance.rng.uniform(1 - time_warp, 1 + time_warp))
+        picks = near_bouts.draw(batch_size, chance.rng)
+        labels = labelled.labels_of(picks, crop_frames, warp)
+        clean = labelled.batch(picks, crop_frames, warp)
+        crop = augment(clean, chance.generator, **augmentation)
+        view = _forgetful(_noisy(view_of(crop, labelled.recipe, network), noise_std, chance), chance)
+        target, weight = (labels == 1).float(), (labels >= 0).float()
+        if bootstrap:
+            opinion, _ = _opinion(teacher, view_of(clean, labelled.recipe, network))
+            target = torch.lerp(target, opinion, bootstrap * i / steps)  # its opinion counts more as it learns
+        if mixup:
+            view, target, weight = mix(view, target, weight, mixup, chance)
+        student = [view]
+        if anywhere:
+            free = everything.batch(anywhere.draw(batch_size // 2, chance.rng), crop_frames)
+            opinion, near = _opinion(teacher, view_of(free, everything.recipe, network))
+            soft, sure = losses.consistency_targets(opinion, near, consistency_threshold)
+            strong = view_of(augment(free, chance.generator, **augmentation), everything.recipe, network)
+            student.append(_forgetful(_noisy(strong, 2 * noise_std, chance), chance))
+        together = View(*(torch.cat([getattr(v, k) for v in student]) for k in ("imu", "pose", "valid", "setup")))
+        latents = network(together.imu, together.pose, together.valid, together.setup)
+        logits = network.heads(latents.three)  # (B, T, M, C)
+        there = _heads_there(together.valid)[..., None]  # (B, T, M, 1)
+        own = slice(0, batch_size)
+        terms = {"bce": losses.asymmetric_loss(
+            logits[own], target[:, :, None].expand_as(logits[own]), weight[:, :, None] * there[own], negative_focus)}
+        if not mixup:  # mixed latents belong to no one's labels
+            frames = _draw_frames(labels, chance)
+            z, y = latents.fused[own].flatten(0, 1)[frames], labels.flatten(0, 1)[frames]
+            source = torch.tensor([session_index[n] for n, _ in picks]).repeat_interleave(crop_frames)[frames]
+            terms["supervised"] = losses.supervised_contrastive_loss(z, y, source, temperature=0.1)
+            network.prototypes.update(z.detach(), y, momentum=0.95)
+            terms["prototype"] = losses.prototype_loss(network.prototypes.similarity(z), y)
+        if anywhere:
+            rest = slice(batch_size, None)
+            terms["consistency"] = losses.asymmetric_loss(
+                logits[rest], soft[:, :, None].expand_as(logits[rest]), sure[:, :, None] * there[rest], negative_focus)
+        return terms
+
+    history = fit(network, step, steps=steps, lr=lr, weight_decay=weight_decay, weights=weights, chance=chance,
+                  scratch=scratch, name=name, teacher=teacher, ema=ema, dwa_temperature=dwa_temperature,
+                  precision=precision, extra=(everything or labelled).ledger)
+    return teacher, history
+
+
+def mix(view: View, target: Tensor, weight: Tensor, strength: float, chance: Chance) -> tuple[View, Tensor, Tensor]:
+    """Convex mixes of crops and of their targets; only what both scored counts."""
+    share = float(chance.rng.beta(strength, strength))
+    order = torch.randperm(len(target), generator=chance.generator)
+    blend = lambda x: share * x + (1 - share) * x[order]  # noqa: E731
+    mixed = replace(view, imu=blend(view.imu), pose=blend(view.pose), valid=view.valid & view.valid[order])
+    return mixed, blend(target), weight * weight[order]
+
+
+def _noisy(view: View, std: float, chance: Chance) -> View:
+    noise = lambda x: x + std * torch.randn(x.shape, generator=chance.generator)  # noqa: E731
+    return replace(view, imu=noise(view.imu), pose=noise(view.pose))
+
+
+def _forgetful(view: View, chance: Chance) -> View:
+    forget = torch.rand(len(view.setup), generator=chance.generator) < FORGET_SETUP
+    return replace(view, setup=torch.where(forget, 0, view.setup))
+
+
+def _heads_there(valid: Tensor) -> Tensor:
+    """(B, T, M) which heads have something to read, as numbers."""
+    return torch.cat([valid, valid.any(-1, keepdim=True)], -1).float()
+
+
+@torch.no_grad()
+def _opinion(teacher: Network, view: View) -> tuple[Tensor, Tensor]:
+    """The teacher's probabilities (B, T, C), mean of the heads that have something to read, and similarity (B, T, C)."""
+    latents = teacher(view.imu, view.pose, view.valid, view.setup)
+    there = _heads_there(view.valid)[..., None]  # (B, T, M, 1)
+    probability = (torch.sigmoid(teacher.heads(latents.three)) * there).sum(2) / there.sum(2).clamp_min(1)
+    return probability, teacher.prototypes.similarity(latents.fused)
+
+
+def _draw_frames(labels: Tensor, chance: Chance) -> Tensor:
+    """Indices of frames for the pairwise losses, present behaviours preferred."""
+    flat = labels.flatten(0, 1)
+    weight = 0.05 + (flat == 1).any(1).double()
+    weight = torch.where((flat >= 0).any(1), weight, 1e-9)
+    return torch.multinomial(weight, min(PAIRWISE_FRAMES, len(weight)), generator=chance.generator)
