@@ -1,0 +1,75 @@
+"""Models as files: safetensors with one header, which says everything needed to build them again. No pickle."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rbc.features import Recipe, imu_width, pose_width
+from rbc.network.network import Network
+
+NETWORK, ADAPTERS = "network.safetensors", "adapters.safetensors"
+HEADER = "rbc"  # a single metadata key: their order in the file is not fixed
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with what it must know about its world."""
+
+    network: Network
+    recipe: Recipe
+    behaviours: tuple[str, ...]
+    setups: tuple[str, ...]
+    architecture: dict
+    """The `model` section; hidden_dim is the MLP's."""
+
+    @classmethod
+    def new(cls, recipe: Recipe, behaviours: tuple[str, ...], setups: tuple[str, ...], architecture: dict) -> "Model":
+        """An untrained model."""
+        known = {k: v for k, v in architecture.items() if k != "hidden_dim"}
+        network = Network(imu_width(recipe), pose_width(recipe), len(behaviours), len(setups), **known)
+        return cls(network, recipe, behaviours, setups, architecture)
+
+    def row(self, setup: str) -> int:
+        """The adapter row of a setup; 0, the shared map, for one never seen."""
+        return self.setups.index(setup) + 1 if setup in self.setups else 0
+
+
+def save_network(model: Model, folder: Path, more: dict[str, Tensor] | None = None, notes: dict | None = None) -> None:
+    """Write all that setups share, and further tensors and notes of whoever ships them together."""
+    tensors = {f"network.{k}": v for k, v in model.network.shared_state().items()} | (more or {})
+    header = {"recipe": asdict(model.recipe), "behaviours": model.behaviours, "setups": model.setups,
+              "architecture": model.architecture, "notes": notes or {}}
+    save_tensors(tensors, folder / NETWORK, header)
+
+
+def save_adapters(model: Model, folder: Path) -> None:
+    """Write what belongs to the known setups."""
+    save_tensors(model.network.setup_state(), folder / ADAPTERS, {"setups": model.setups})
+
+
+def load_model(network_folder: Path, adapters_folder: Path | None = None) -> Model:
+    """The model saved in a folder, with adapters from there or from another one."""
+    header, tensors = load_tensors(Path(network_folder) / NETWORK)
+    recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in header["recipe"].items()})
+    model = Model.new(recipe, tuple(header["behaviours"]), tuple(header["setups"]), header["architecture"])
+    own = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+    adapters = Path(adapters_folder or network_folder) / ADAPTERS
+    own |= load_tensors(adapters)[1] if adapters.exists() else model.network.setup_state()
+    model.network.load_state_dict(own)
+    return model
+
+
+def save_tensors(tensors: dict[str, Tensor], path: Path, header: dict) -> None:
+    clean = {k: v.detach().cpu().contiguous().clone() for k, v in sorted(tensors.items())}
+    save_file(clean, path, metadata={HEADER: json.dumps(header, sort_keys=True)})
+
+
+def load_tensors(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()[HEADER])
+        return header, {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - not a dict

@@ -1,0 +1,71 @@
+"""What every learning stage begins with: seeds and threads set, aligned sessions loaded, each with its role."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rbc.features import Recipe
+from rbc.outputs import fingerprint, scratch
+from rbc.params import Params
+from rbc.recordings.session import Session, load_sessions
+from rbc.scoring.splits import assign, view
+
+ALIGNED = Path("data/align_data")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    params: Params
+    sessions: dict[str, Session]
+    roles: dict[str, str]
+
+    @classmethod
+    def open(cls, params: Params, aligned: Path = ALIGNED) -> "Experiment":
+        """The aligned sessions with their roles; torch made repeatable on the way."""
+        torch.set_num_threads(params.compute.threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        sessions = load_sessions(aligned)
+        animals = {name: session.animal for name, session in sessions.items()}
+        split = params.split
+        return cls(params, sessions, assign(animals, split.by, split.validation, split.test))
+
+    @property
+    def behaviours(self) -> tuple[str, ...]:
+        return next(iter(self.sessions.values())).behaviours
+
+    @property
+    def animals(self) -> dict[str, str]:
+        return {name: session.animal for name, session in self.sessions.items()}
+
+    @property
+    def rate_hz(self) -> float:
+        return next(iter(self.sessions.values())).rate_hz
+
+    @property
+    def recipe(self) -> Recipe:
+        """Features made of everything that any session has."""
+        union = lambda field: tuple(dict.fromkeys(n for s in self.sessions.values() for n in getattr(s, field)))  # noqa: E731
+        data = self.params.data
+        return Recipe(self.rate_hz, union("keypoints"), data.body_axis, data.head_axis,
+                      union("imu_names"), union("band_names"), union("ready_imu_names"), union("ready_pose_names"))
+
+    def of(self, *roles: str) -> dict[str, Session]:
+        """Sessions with one of the roles."""
+        return {name: s for name, s in self.sessions.items() if self.roles[name] in roles}
+
+    @property
+    def seen(self) -> dict[str, Session]:
+        """Sessions whose signals may be learnt from before evaluate."""
+        return self.sessions if self.params.pretrain.sessions == "all" else self.of("train")
+
+    def labels(self, role: str) -> dict[str, np.ndarray]:
+        """Label views (T, C) of the sessions in which something was scored under that role."""
+        views = {name: view(session, role, self.roles) for name, session in self.sessions.items()}
+        return {name: labels for name, labels in views.items() if (labels >= 0).any()}
+
+    def scratch(self, stage: str, sections: tuple[str, ...], inputs: list[Path]) -> Path:
+        """Folder of the checkpoints of exactly this run."""
+        settings = self.params.model_dump(include={"seed", "compute", *sections})
+        return scratch(stage, fingerprint(settings, inputs))

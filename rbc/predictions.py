@@ -1,0 +1,67 @@
+"""What a model says of a session as tables, and what about the session makes one doubt it.
+
+T frames, C behaviours; probability (T, C), decision (T, C) bool.
+"""
+
+import numpy as np
+import pandas as pd
+
+from rbc.features import Recipe
+from rbc.recordings.session import MODALITIES, Session
+from rbc.scoring.bouts import find_bouts
+
+BOUT_COLUMNS = {"session": object, "behaviour": object, "start_s": float, "stop_s": float, "start_frame": "Int64",
+                "stop_frame": "Int64", "mean_probability": float}
+MOST_OUTSIDE = 0.2  # of a modality's values; sessions like those of training have 0.02
+
+
+def frame_table(session: Session, probability: np.ndarray, decision: np.ndarray) -> pd.DataFrame:
+    """A row per frame: time_s, video_frame, a probability and 0/1 per behaviour, validity."""
+    columns = {"time_s": session.time.round(3), "video_frame": video_frames(session)}
+    for c, name in enumerate(session.behaviours):
+        columns |= {f"{name}_probability": probability[:, c].round(4), name: decision[:, c].astype(int)}
+    columns |= {f"valid_{name}": session.valid[:, m].astype(int) for m, name in enumerate(MODALITIES)}
+    return pd.DataFrame(columns)
+
+
+def bout_table(session: Session, probability: np.ndarray, decision: np.ndarray) -> pd.DataFrame:
+    """A row per bout in BOUT_COLUMNS, by behaviour and time; stops are exclusive, frames are the video's."""
+    frames, rows = video_frames(session), []
+    for c, name in enumerate(session.behaviours):
+        for a, b in find_bouts(decision[:, c]):
+            start_s, stop_s = session.time[a], session.time[b - 1] + 1 / session.rate_hz
+            rows.append((session.name, name, round(start_s, 3), round(stop_s, 3), frames[a], frames[b - 1] + 1,
+                         round(float(probability[a:b, c].mean()), 4)))
+    return pd.DataFrame(rows, columns=list(BOUT_COLUMNS)).astype(BOUT_COLUMNS)
+
+
+def video_frames(session: Session) -> pd.api.extensions.ExtensionArray:
+    """(T,) index of the nearest video frame; missing without a video."""
+    return pd.Series(np.asarray(session.video_frame)).where(session.video_frame >= 0).astype("Int64").array
+
+
+def fit_to_model(session: Session, recipe: Recipe) -> tuple[Session, list[str]]:
+    """The session without a modality of which the model knows nothing, and notes on what differs between the two."""
+    have = {"imu": (*session.imu_names, *session.ready_imu_names),
+            "pose": (*session.report["keypoints"], *session.ready_pose_names)}
+    known = {"imu": (*recipe.imu_names, *recipe.ready_imu_names),
+             "pose": (*recipe.keypoints, *recipe.ready_pose_names)}
+    notes = []
+    for m, modality in enumerate(MODALITIES):
+        lacking = [name for name in known[modality] if name not in have[modality]]
+        foreign = [name for name in have[modality] if name not in known[modality]]
+        if len(foreign) == len(have[modality]):
+            session = session.without(modality)
+        if not session.valid[:, m].any():
+            notes.append(f"no valid {modality}")
+        elif lacking:
+            notes.append(f"{modality} lacks {', '.join(lacking)}")
+        if foreign:
+            notes.append(f"{modality} has what the model does not know, ignored: {', '.join(foreign)}")
+    return session, notes
+
+
+def drift_notes(shares: dict[str, float]) -> list[str]:
+    """A note per modality of whose features too large a share lies outside the range of training."""
+    return [f"{100 * share:.0f} % of what {modality} shows lies outside the range of training (usual: 2 %)"
+            for modality, share in shares.items() if share > MOST_OUTSIDE]

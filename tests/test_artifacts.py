@@ -1,0 +1,87 @@
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from tiny import EVERY_ENCODER
+
+from rbc.artifacts import ADAPTERS, NETWORK, load_model, load_tensors, save_adapters, save_network, save_tensors
+from rbc.features import Recipe
+from rbc.inference import encode
+
+
+def save(model, folder):
+    folder.mkdir()
+    save_network(model, folder)
+    save_adapters(model, folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", EVERY_ENCODER)
+def test_a_loaded_model_says_the_same_and_saves_to_the_same_bytes(kind, tmp_path):
+    model = tiny.model(encoder=kind)
+    first = save(model, tmp_path / "first")
+    loaded = load_model(first)
+    assert (loaded.recipe, loaded.behaviours, loaded.setups) == (model.recipe, model.behaviours, model.setups)
+    assert loaded.architecture == model.architecture
+    session = tiny.session()
+    for row in (0, 1):
+        a, b = (encode(m.network, session, m.recipe, row) for m in (model, loaded))
+        np.testing.assert_array_equal(a.latents, b.latents)
+        np.testing.assert_array_equal(a.probability, b.probability)
+        np.testing.assert_array_equal(a.similarity, b.similarity)
+    second = save(loaded, tmp_path / "second")
+    for name in (NETWORK, ADAPTERS):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_adapters_may_come_from_another_folder_or_be_new(tmp_path):
+    pretrained, aligned = tiny.model(seed=1), tiny.model(seed=2)
+    save_network(pretrained, tmp_path)
+    (tmp_path / "aligned").mkdir()
+    save_adapters(aligned, tmp_path / "aligned")
+    joined = load_model(tmp_path, tmp_path / "aligned").network
+    for key, value in joined.setup_state().items():
+        assert torch.equal(value, aligned.network.state_dict()[key])
+    for key, value in joined.shared_state().items():
+        assert torch.equal(value, pretrained.network.state_dict()[key])
+    assert load_model(tmp_path).network.imu_adapter.deviation() == 0
+
+
+def test_a_row_for_every_setup_and_the_shared_map_for_others():
+    model = tiny.model(setups=("a", "b"))
+    assert [model.row(name) for name in ("a", "b", "c")] == [1, 2, 0]
+    assert model.network.imu_adapter.shift.shape[0] == 4  # and one for a visitor
+
+
+def test_a_model_without_one_modality_can_be_built_and_saved(tmp_path):
+    recipe = Recipe(25.0, (), ("neck", "tail_base"), ("nose", "neck"), tiny.RECIPE.imu_names, (), (), ())
+    folder = save(tiny.model(recipe=recipe), tmp_path / "imu")
+    loaded = load_model(folder)
+    assert loaded.recipe == recipe and loaded.network.pose_adapter.shared is None
+    assert np.isfinite(encode(loaded.network, tiny.session(), recipe).latents).all()
+
+
+def test_tensors_come_back_and_their_order_does_not_matter(tmp_path):
+    tensors = {"b": torch.arange(6).reshape(2, 3).T, "a": torch.zeros(0, 3)}
+    save_tensors(tensors, tmp_path / "one", {"x": [1, "ä"], "y": None})
+    save_tensors(dict(reversed(tensors.items())), tmp_path / "two", {"y": None, "x": [1, "ä"]})
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    header, loaded = load_tensors(tmp_path / "one")
+    assert header == {"x": [1, "ä"], "y": None} and loaded.keys() == tensors.keys()
+    assert all(torch.equal(loaded[k], tensors[k]) for k in tensors)
+
+
+def test_the_header_is_plain_text_that_builds_the_model(tmp_path):
+    model = replace(tiny.model())
+    save_network(model, tmp_path, notes={"from": "here"})
+    header, _ = load_tensors(tmp_path / NETWORK)
+    assert header["recipe"] == json.loads(json.dumps(asdict(model.recipe))) and header["notes"] == {"from": "here"}
+
+
+def test_a_file_that_is_no_safetensors_is_refused(tmp_path):
+    (tmp_path / NETWORK).write_bytes(b"\x80\x04cos\nsystem\n")
+    with pytest.raises(Exception, match="(?i)header"):
+        load_model(tmp_path)

@@ -1,0 +1,181 @@
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+
+from rbc.evaluation import (
+    CURVE_POINTS,
+    Judge,
+    ceiling_of,
+    ethogram_tracks,
+    log_look,
+    metrics_of,
+    precision_recall_rows,
+    read_guesses,
+    rows_of,
+    rules_of,
+    variants,
+)
+from rbc.params import load
+from rbc.scoring.decision import Decision, Rules, cross_fitted
+from rbc.scoring.metrics import Scored
+
+SESSIONS = {n: tiny.session(n, 600, seed=i) for i, n in enumerate(("F5D1", "M4D1", "F6D1"))}
+ANIMALS = {"F5D1": "F5", "M4D1": "M4", "F6D1": "F6"}
+LABELS = {n: s.labels for n, s in SESSIONS.items()}
+HELD = {n: LABELS[n] for n in ("F5D1", "M4D1")}
+
+
+def guess(name: str, error: float = 0.3):
+    rng = np.random.default_rng(sum(map(ord, name)))
+    p = np.clip(np.where(LABELS[name] == 1, 0.8, 0.2)[:, None] + error * rng.normal(size=(600, 3, 3)), 0.01, 0.99)
+    return p, np.ones((600, 3), bool)
+
+
+GUESSES = {n: guess(n) for n in SESSIONS}
+
+
+def judge(scored=HELD, **changes) -> Judge:
+    return replace(Judge(HELD, dict(scored), ANIMALS, tiny.BEHAVIOURS, 50.0, 0.2, Rules()), **changes)
+
+
+class Echo:
+    """A classifier that says which sessions it saw and whether it adapted."""
+
+    def guess(self, sessions, adaptive):
+        return {n: (adaptive, tuple(s.valid.any(0))) for n, s in sessions.items()}
+
+
+@pytest.mark.parametrize("adapt", [True, False])
+def test_the_headline_is_one_of_the_two_and_each_modality_stands_alone(adapt):
+    whole = {n: replace(s, valid=np.ones_like(s.valid)) for n, s in SESSIONS.items()}
+    found = variants(Echo(), whole, adapt)
+    assert found["zero_shot"]["F5D1"] == (False, (True, True)) and found["adapted"]["F5D1"] == (True, (True, True))
+    assert found["rbc"] == found["adapted" if adapt else "zero_shot"]
+    assert found["imu"]["F5D1"] == (adapt, (True, False)) and found["pose"]["F5D1"] == (adapt, (False, True))
+
+
+def test_rules_are_in_frames():
+    params = load(Path(__file__).parents[1] / "params.yaml")
+    finetune = params.finetune.model_copy(update={"onset_slack_s": 0.3, "offset_slack_s": 0.1})
+    mlp = params.train_mlp.model_copy(update={"decoder": "smooth", "smooth_window": 7})
+    aligned = params.align_data.model_copy(update={"rate_hz": 25.0})
+    changed = params.model_copy(update={"finetune": finetune, "train_mlp": mlp, "align_data": aligned})
+    assert rules_of(changed) == Rules("smooth", 7, (8, 2))
+
+
+def test_validation_animals_are_cross_fitted_and_test_animals_meet_settings_of_all_of_them():
+    for got, wanted in zip(judge().decide(GUESSES), cross_fitted(GUESSES, HELD, ANIMALS, Rules()), strict=True):
+        np.testing.assert_array_equal(got.probability, wanted.probability)
+    (test,) = judge({"F6D1": LABELS["F6D1"]}).decide(GUESSES)
+    decision = Decision.fit(GUESSES, HELD, Rules())
+    np.testing.assert_array_equal(test.probability, decision.probability(*GUESSES["F6D1"]))
+    assert (test.name, test.animal) == ("F6D1", "F6")
+
+
+def test_a_test_animals_labels_move_nothing():
+    lies = {"F6D1": 1 - LABELS["F6D1"]}
+    one, two = (judge(y).decide(GUESSES)[0] for y in ({"F6D1": LABELS["F6D1"]}, lies))
+    np.testing.assert_array_equal(one.decision, two.decision)
+
+
+def test_a_board_may_be_held_against_other_labels():
+    scored = [Scored(n, ANIMALS[n], y, (y == 1).astype(float), y == 1) for n, y in HELD.items()]
+    assert judge().board(scored)["f1"]["micro"] == 1
+    assert judge().board(scored, {n: np.roll(y, 300, 0) for n, y in HELD.items()})["f1"]["micro"] < 1
+    always = judge().board(judge().constant())
+    assert always["behaviours"]["walk"]["recall"] == 1
+
+
+def boards() -> dict:
+    return {name: judge().board(judge().decide(GUESSES)) for name in (
+        "rbc", "imu", "pose", "zero_shot", "adapted", "always_present", "validity_only", "random_forest")}
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_metrics_are_few_enough_to_be_read(exact):
+    made = boards()
+    report = metrics_of(made, made if exact else {}, {"annotator": 0.9, "all_labels": None}, {"by": "animal"})
+    count = lambda tree: sum(count(v) if isinstance(v, dict) else 1 for v in tree.values())  # noqa: E731
+    twelve = count(report) + 9 * len(report["behaviours"]["walk"])
+    assert twelve <= 80 and ("truth" in report) == exact
+    assert report["modalities"]["both"] == report["f1"]["macro"]
+    assert set(report["baselines"]) == {"always_present", "validity_only", "random_forest"}
+
+
+def test_rows_name_their_method_in_the_order_asked_for():
+    table = rows_of(boards(), "animal", ("rbc", "no_such", "imu"))
+    assert table["method"].tolist() == ["rbc", "rbc", "imu", "imu"] and table["animal"].tolist() == ["F5", "M4"] * 2
+
+
+def test_a_curve_has_few_points_and_falls_to_the_prevalence():
+    scored = judge().decide(GUESSES)
+    table = precision_recall_rows(scored, tiny.BEHAVIOURS)
+    labels = np.concatenate([s.labels for s in scored])
+    for c, name in enumerate(tiny.BEHAVIOURS):
+        rows = table[table["behaviour"] == name]
+        assert 2 < len(rows) <= CURVE_POINTS and (np.diff(rows["recall"]) <= 0).all()
+        assert rows["recall"].iloc[0] == 1
+        assert rows["precision"].iloc[0] >= (labels[:, c] == 1).mean() - 1e-9
+        for row in rows.iloc[[0, len(rows) // 2]].itertuples():
+            called = np.concatenate([s.probability[:, c] for s in scored]) >= row.threshold
+            assert row.precision == pytest.approx((labels[called, c] == 1).mean())
+
+
+def test_a_curve_of_behaviours_that_never_occur_is_empty():
+    quiet = [Scored("F5D1", "F5", np.zeros((20, 3), np.int8), np.full((20, 3), 0.5), np.zeros((20, 3), bool))]
+    table = precision_recall_rows(quiet, tiny.BEHAVIOURS)
+    assert list(table.columns) == ["behaviour", "recall", "precision", "threshold"] and table.empty
+
+
+def test_baselines_are_guesses_of_one_head(tmp_path):
+    for name in HELD:
+        np.savez(tmp_path / f"{name}.npz", random_forest=np.full((600, 3), 0.2), validity_only=np.full((600, 3), 0.4))
+    found = read_guesses(tmp_path, HELD)
+    assert set(found) == {"random_forest", "validity_only"} and set(found["random_forest"]) == set(HELD)
+    probability, there = found["validity_only"]["M4D1"]
+    assert probability.shape == (600, 1, 3) and there.shape == (600, 1) and there.all() and (probability == 0.4).all()
+    assert len(judge().decide(found["random_forest"])) == 2
+
+
+def test_without_a_simulated_world_there_is_no_ceiling(tmp_path):
+    assert ceiling_of(judge(), tmp_path, HELD) == ({"annotator": None, "all_labels": None}, {})
+
+
+def test_the_ceiling_is_held_against_the_truth(tmp_path):
+    truth = {n: np.roll(y, 5, axis=0) for n, y in HELD.items()}
+    for name, y in truth.items():
+        said = np.repeat(np.where(y == 1, 0.9, 0.1)[:, None], 3, 1)
+        np.savez(tmp_path / f"{name}.npz", truth=y, probability=said, there=np.ones((600, 3), bool))
+    ceiling, read = ceiling_of(judge(rules=Rules(slack=(15, 7))), tmp_path, HELD)
+    assert ceiling["all_labels"] == 1 and 0.7 < ceiling["annotator"] < 1
+    np.testing.assert_array_equal(read["F5D1"], truth["F5D1"])
+
+
+def test_annotators_are_judged_only_where_they_looked(tmp_path):
+    cut = {n: np.where(np.arange(600)[:, None] < 560, y, -1).astype(np.int8) for n, y in HELD.items()}
+    for name, y in HELD.items():
+        wild = np.where(np.arange(600)[:, None] < 560, y, 1 - y)
+        np.savez(tmp_path / f"{name}.npz", truth=wild, probability=np.full((600, 3, 3), 0.5),
+                 there=np.ones((600, 3), bool))
+    looked = Judge(cut, cut, ANIMALS, tiny.BEHAVIOURS, 50.0, 0.2, Rules())
+    assert ceiling_of(looked, tmp_path, HELD)[0]["annotator"] == 1
+
+
+def test_ethograms_show_labels_decisions_and_how_good_they_are():
+    scored = [Scored("F5D1", "F5", HELD["F5D1"], (HELD["F5D1"] == 1).astype(float), HELD["F5D1"] == 1)]
+    (track,) = ethogram_tracks(scored, SESSIONS, "validation", {}, tiny.BEHAVIOURS)
+    assert track.truth is None and track.f1 == dict.fromkeys(tiny.BEHAVIOURS, 1.0) and track.role == "validation"
+    assert track.imu_activity.shape == track.rotation.shape == track.speed.shape == (600,)
+
+
+def test_every_look_at_the_test_animals_is_a_line(tmp_path):
+    path = tmp_path / "test_looks.csv"
+    for seed in (0, 0, 1):
+        log_look(path, {"seed": seed})
+    head, *rows = csv.reader(path.read_text().splitlines())
+    assert head == ["revision", "params"] and len(rows) == 3 and all(len(row) == 2 for row in rows)
+    assert rows[0] == rows[1] != rows[2]
