@@ -108,6 +108,7 @@ class AlignSessionsWeights(Section):
 
 
 class AlignSessions(Optimised):
+    batch_size: Annotated[int, Field(ge=4)]
     temperature: Positive
     shrinkage: Annotated[float, Field(ge=0)]
     weights: AlignSessionsWeights
@@ -127,6 +128,7 @@ class Finetune(Optimised):
     offset_slack_s: Annotated[float, Field(ge=0)]
     negative_focus: Annotated[float, Field(ge=0)]
     balance: Share
+    bootstrap: Share
     ema: Annotated[float, Field(ge=0, lt=1)]
     consistency_threshold: Share
     weights: FinetuneWeights

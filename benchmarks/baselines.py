@@ -1,0 +1,43 @@
+"""baselines: what a random forest on the same features, and one on validity alone, say of held-out animals.
+
+Cached by their own inputs: the network may change without these being trained again.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from rbc.evaluation import slack_of
+from rbc.experiment import Experiment
+from rbc.features import session_features
+from rbc.outputs import writing
+from rbc.params import load
+from rbc.scoring.baselines import random_forest, validity_only
+from rbc.scoring.labels import with_slack
+
+
+def main() -> None:
+    params = load()
+    experiment = Experiment.open(params)
+    settings = params.baselines
+    views = {n: with_slack(y, *slack_of(params)) for n, y in experiment.labels("train").items()}
+    held = experiment.of("validation", "test")
+    with writing(Path("data/baselines")) as out:
+        wanted = tqdm([*views, *held], desc="features", unit="session")
+        features = {n: session_features(experiment.sessions[n], experiment.recipe) for n in wanted}
+        inputs = {
+            "random_forest": (random_forest, features),
+            "validity_only": (validity_only, {n: np.asarray(experiment.sessions[n].valid) for n in features}),
+        }
+        said = {}
+        for name, (method, x) in inputs.items():
+            train = [(x[n], y) for n, y in views.items()]
+            said[name] = method(train, [x[n] for n in held], windows=settings.windows, seed=params.seed,
+                                trees=settings.trees, max_frames=settings.max_frames)
+        for i, session in enumerate(held):
+            np.savez(out / f"{session}.npz", **{name: p[i].astype(np.float32) for name, p in said.items()})
+
+
+if __name__ == "__main__":
+    main()

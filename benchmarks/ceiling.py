@@ -1,0 +1,59 @@
+"""ceiling: the same network with the truth of every frame of the training animals as labels.
+
+Only where the world is simulated; else what it writes is empty. Cached by its own inputs.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from rbc.artifacts import Model
+from rbc.experiment import ALIGNED, Experiment
+from rbc.inference import encode
+from rbc.learning.crops import Corpus
+from rbc.learning.finetuning import finetune
+from rbc.learning.pretraining import fit_scaling
+from rbc.learning.selftraining import self_train
+from rbc.learning.training import Chance
+from rbc.outputs import writing
+from rbc.params import load
+from rbc.recordings.truth import read_truth
+from rbc.scoring.splits import Ledger
+
+SECTIONS = ("data", "split", "model", "align_data", "augment", "finetune", "train_mlp", "ceiling")
+
+
+def main() -> None:
+    params = load()
+    experiment = Experiment.open(params)
+    chance = Chance(params.seed)
+    truth = read_truth(Path(params.data.root), experiment.sessions)
+    with writing(Path("data/ceiling")) as out:
+        if not truth:
+            return
+        own = experiment.of("train")
+        setups = tuple(dict.fromkeys(s.setup for s in own.values()))
+        model = Model.new(experiment.recipe, experiment.behaviours, setups, params.model.model_dump())
+        labelled = Corpus(own, model.recipe, setups, Ledger(), experiment.roles, {n: truth[n] for n in own})
+        fit_scaling(model.network, labelled)
+        checkpoints = experiment.scratch("ceiling", SECTIONS, [ALIGNED])
+        settings = params.finetune.model_dump(exclude={"onset_slack_s", "offset_slack_s", "dwa", "dwa_temperature"})
+        network, _ = finetune(
+            model.network, labelled, None, **{**settings, "steps": params.ceiling.steps}, dwa_temperature=None,
+            augmentation=params.augment.model_dump(exclude={"time_warp"}), time_warp=params.augment.time_warp,
+            chance=chance, scratch=checkpoints / "network", precision=params.compute.precision, name="ceiling",
+        )
+        encoded = {n: encode(network, s, model.recipe) for n, s in own.items()}
+        mlp, _, _ = self_train(
+            encoded, labelled.labels, {}, **params.train_mlp.model_dump(exclude={"decoder", "smooth_window", "n_cycles"}),
+            n_cycles=1, hidden_dim=params.model.hidden_dim,
+            negative_focus=params.finetune.negative_focus, negative_weight=1.0, pseudo={}, chance=chance,
+            scratch=checkpoints / "mlp",
+        )
+        for name, session in experiment.of("validation", "test").items():
+            e = encode(network, session, model.recipe)
+            np.savez(out / f"{name}.npz", truth=truth[name], probability=mlp.probability(e.read), there=e.there)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""train_mlp: the model that ships. An MLP learns on real and pseudo labels; decisions are fitted on validation animals."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rbc.artifacts import load_model
+from rbc.classifier import Classifier
+from rbc.evaluation import rules_of
+from rbc.experiment import ALIGNED, Experiment
+from rbc.inference import encode, feature_range, fit_class_map, scaled_features
+from rbc.learning.selftraining import self_train
+from rbc.learning.training import Chance
+from rbc.outputs import write_json, write_table, writing
+from rbc.params import load
+from rbc.scoring.decision import Decision, cross_fitted
+from rbc.scoring.labels import minutes, with_slack
+from rbc.scoring.metrics import scoreboard
+from rbc.scoring.splits import CALIBRATION, Ledger
+
+SECTIONS = ("data", "split", "model", "align_data", "finetune", "pseudo_label", "train_mlp", "evaluate")
+FINETUNED, PSEUDO = Path("data/finetune"), Path("data/pseudo_label")
+
+
+def main() -> None:
+    params = load()
+    experiment = Experiment.open(params)
+    model, rules = load_model(FINETUNED), rules_of(params)
+    own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
+    ledger = Ledger.load(FINETUNED / "trained_on.json")
+    encoded = {name: encode(model.network, s, model.recipe) for name, s in own.items()}
+    with writing(Path("data/train_mlp")) as out:
+        mlp, probability, history = self_train(
+            encoded, {n: with_slack(y, *rules.slack) for n, y in views.items()}, {n: read_guess(n) for n in own},
+            **params.train_mlp.model_dump(exclude={"decoder", "smooth_window"}),
+            hidden_dim=params.model.hidden_dim, negative_focus=params.finetune.negative_focus,
+            negative_weight=params.pseudo_label.negative_weight,
+            pseudo=params.pseudo_label.model_dump(exclude={"negative_weight"}), chance=Chance(params.seed),
+            scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),
+        )
+        features = [scaled_features(model.network, s, model.recipe) for s in own.values()]
+        classifier = Classifier(model, mlp, fit_class_map(features, [probability[name][:, 2] for name in own]))
+        sessions = {name: experiment.sessions[name] for name in held}
+        zero_shot = classifier.guess(sessions, adaptive=False)
+        adapted = classifier.guess(sessions, adaptive=True)
+        said = {"zero_shot": zero_shot, "adapted": adapted}
+        headline = said["adapted" if params.evaluate.adapt else "zero_shot"]
+        classifier = replace(classifier, decision=Decision.fit(headline, held, rules))
+        classifier.save(out, {
+            "labelled_minutes": minutes(views, experiment.rate_hz), "adapt": params.evaluate.adapt,
+            "alignment": params.align_data.model_dump(), "feature_range": feature_range(features),
+        })
+        for name, session in own.items():
+            ledger.record(name, 0, len(session), "signals", "train")
+        for name, labels in held.items():
+            ledger.record(name, 0, len(labels), "labels", CALIBRATION)
+        ledger.save(out / "trained_on.json")
+        scores = {how: scoreboard(cross_fitted(g, held, experiment.animals, rules), experiment.behaviours,
+                                  rate_hz=experiment.rate_hz)["f1"] for how, g in said.items()}
+        write_json(Path("metrics/train_mlp.json"), {"validation": scores})
+        write_table(Path("plots/train_mlp.tsv"), pd.DataFrame(history))
+
+
+def read_guess(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Soft labels (T, C) and state (T, C) of a session, from pseudo_label."""
+    with np.load(PSEUDO / f"{name}.npz", allow_pickle=False) as file:
+        return file["soft"], file["state"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""All eight stages on the tiny world: what is there afterwards."""
+
+import json
+
+import pytest
+import yaml
+from checkout import stages_run
+from closure import PIPELINES, read_stages
+
+MAIN = ["align_data", "pretrain", "align_sessions", "finetune", "pseudo_label", "train_mlp", "evaluate", "embed"]
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def scores(origin):
+    return json.loads((origin.folder / "metrics/evaluate.json").read_text())
+
+
+def leaves(tree: dict) -> list:
+    return [leaf for value in tree.values() for leaf in (leaves(value) if isinstance(value, dict) else [value])]
+
+
+def test_the_root_lists_the_eight_stages(origin):
+    assert origin.dvc("stage", "list", "--name-only").split() == MAIN
+
+
+def test_all_outputs_are_there_and_nothing_else(origin):
+    written = {entry if isinstance(entry, str) else next(iter(entry))
+               for pipeline in PIPELINES for stage in read_stages(pipeline, origin.folder).values()
+               for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])}
+    there = {path.relative_to(origin.folder).as_posix()
+             for folder in ("data", "metrics", "plots") for path in (origin.folder / folder).iterdir()}
+    assert there - {"data/dvc.yaml", "data/dvc.lock", "data/.gitignore", "plots/.gitignore"} == written
+    assert not [path for path in written if (origin.folder / path).is_dir() and not any((origin.folder / path).iterdir())]
+
+
+def test_a_second_run_has_nothing_to_do(origin):
+    log = origin.dvc("repro")
+    assert "up to date" in log and not stages_run(log)
+    assert "up to date" in origin.dvc("status")
+    assert not origin.run("git", "status", "--porcelain")
+
+
+def test_no_checkpoint_is_left(origin):
+    assert [path.name for path in (origin.folder / ".scratch").iterdir()] == ["locks"]
+
+
+def test_scores_have_the_keys_of_the_design(origin, scores):
+    behaviours = yaml.safe_load((origin.folder / "params.yaml").read_text())["data"]["behaviours"]
+    keys = {
+        "f1": {"macro", "micro", "macro_collar"}, "behaviours": set(behaviours),
+        "bouts": {"annotated_f1", "predicted_f1"}, "modalities": {"both", "imu", "pose"},
+        "adaptation": {"zero_shot", "adapted"}, "calibration": {"brier"},
+        "baselines": {"always_present", "validity_only", "random_forest"}, "ceiling": {"annotator", "all_labels"},
+        "split": {"by", "role", "mode", "animals", "labelled_minutes"},
+    }  # fmt: skip
+    for key, inner in keys.items():
+        assert set(scores[key]) == inner, key
+    assert set(scores) - set(keys) <= {"truth"}  # only where the world is simulated
+    assert all(set(row) == {"f1", "precision", "recall", "ap"} for row in scores["behaviours"].values())
+    numbers = [leaf for leaf in leaves(scores) if not isinstance(leaf, str)]
+    assert all(leaf is None or leaf >= 0 for leaf in numbers)
+
+
+def test_scores_are_those_of_validation_animals(origin, scores):
+    assert (scores["split"]["role"], scores["split"]["animals"]) == ("validation", 1)
+    assert [path.stem for path in (origin.folder / "data/evaluate").iterdir()] == ["F5D2_indoor"]
+    assert not (origin.folder / "metrics/test.json").exists()
+
+
+def test_the_scores_can_be_printed(origin):
+    assert "grooming" in origin.run("python", "-m", "rbc.report")

@@ -1,0 +1,111 @@
+"""The tour of experiments in README: set a param, queue, look, compare, apply."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from checkout import stages_run, wait_for
+
+pytestmark = pytest.mark.pipeline
+SCORES = "metrics/evaluate.json"
+
+
+@pytest.fixture(scope="module")
+def tour(origin, tmp_path_factory):
+    """A clone to try things in, with the finished runs of origin at hand."""
+    return origin.clone(tmp_path_factory.mktemp("tour") / "clone", shared_cache=True)
+
+
+@pytest.fixture(scope="module")
+def noisy(tour):
+    """What dvc says while an experiment with more noise in finetune runs in the workspace."""
+    return tour.dvc("exp", "run", "--name", "noisy", "--set-param", "finetune.noise_std=0.3")
+
+
+@pytest.fixture(scope="module")
+def queued(tour, noisy):
+    """Names of two experiments that two workers took from the queue."""
+    tour.run("git", "checkout", "--quiet", ".")
+    tour.dvc("checkout", "--quiet")
+    tour.dvc("exp", "run", "--queue", "--name", "narrow", "--set-param", "evaluate.collar_s=0.1")
+    tour.dvc("exp", "run", "--queue", "--name", "few", "--set-param", "embed.points=500")
+    try:
+        tour.dvc("queue", "start", "--jobs", "2")
+        # the workers write a reference to an experiment when it has ended well
+        wait_for(lambda: {"narrow", "few"} <= names(tour) or "Failed" in tour.dvc("queue", "status"), pause_s=2)
+        tour.dvc("queue", "stop")
+        wait_for(lambda: not workers(tour.folder), pause_s=0.5)
+    finally:
+        for worker in workers(tour.folder):
+            worker.kill()
+    return "narrow", "few"
+
+
+def names(checkout) -> set[str]:
+    return {line.rsplit("/", 1)[-1]
+            for line in checkout.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()}
+
+
+def workers(folder: Path) -> list[psutil.Process]:
+    """Background processes of the queue of a checkout."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if "exp" in process.cmdline() and Path(process.cwd()).is_relative_to(folder):
+                found.append(process)
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            pass
+    return found
+
+
+def params(checkout) -> dict:
+    return yaml.safe_load((checkout.folder / "params.yaml").read_text())
+
+
+def changed(checkout, what: str, *revisions: str) -> dict[str, tuple]:
+    """{name: (old, new)} of `dvc metrics diff` or `dvc params diff`."""
+    files = json.loads(checkout.dvc(what, "diff", "--json", *revisions))
+    return {f"{file}:{name}": (value.get("old"), value.get("new"))
+            for file, values in files.items() for name, value in values.items()}
+
+
+def test_a_param_set_runs_what_depends_on_it_and_no_more(noisy):
+    assert stages_run(noisy) == ["finetune", "pseudo_label", "train_mlp", "ceiling", "evaluate", "embed"]
+
+
+def test_the_result_of_an_experiment_is_in_the_workspace(tour, noisy):
+    pass
+
+
+def test_differences_of_experiments_are_shown(tour, noisy):
+    assert changed(tour, "params", "HEAD", "noisy") == {"params.yaml:finetune.noise_std": (0.1, 0.3)}
+    scores = changed(tour, "metrics", "HEAD", "noisy")
+    assert any(name.startswith(SCORES) for name in scores) and any("finetune.json" in name for name in scores)
+    assert not any("align_data.json" in name or "baselines" in name for name in scores)
+
+
+def test_two_workers_run_the_queue_and_leave_the_workspace_alone(tour, queued):
+    assert set(queued) <= names(tour)
+    assert not tour.run("git", "status", "--porcelain")
+    assert "up to date" in tour.dvc("status")
+    assert changed(tour, "params", "HEAD", "narrow") == {"params.yaml:evaluate.collar_s": (0.2, 0.1)}
+    assert set(changed(tour, "metrics", "HEAD", "narrow")) == {f"{SCORES}:f1.macro_collar"}
+    assert not changed(tour, "metrics", "HEAD", "few")
+
+
+def test_experiments_are_shown_with_their_params_and_scores(tour, queued):
+    rows = {row["Experiment"]: row for row in csv.DictReader(io.StringIO(tour.dvc("exp", "show", "--csv")))}
+    assert {"noisy", *queued} <= set(rows)
+    assert [rows[name]["finetune.noise_std"] for name in ("noisy", "few")] == ["0.3", "0.1"]
+    assert rows["few"]["embed.points"] == "500" and rows["noisy"]["f1.macro"]
+
+
+def test_an_applied_experiment_is_what_the_workspace_would_make(tour, queued):
+    tour.dvc("exp", "apply", "few")
+    assert params(tour)["embed"]["points"] == 500
+    log = tour.dvc("repro")
+    assert "up to date" in log and not stages_run(log)
