@@ -116,7 +116,7 @@ def _clock(raw: Raw, points: np.ndarray, motion: Motion | None, settings: Settin
     if raw.imu is None or raw.one_clock:
         return clocks.same_clock(), raw.row.imu_mount if axes else ""
     if motion is None or motion.gyro is None or not axes:
-        missing = "gyroscope" if motion is None or motion.gyro is None else "tracked axis of the body that wears the IMU"
+        missing = "tracked axis of the body" if motion is not None and motion.gyro is not None else "gyroscope"
         return clocks.refused(f"no {missing}: two clocks need an animal that is seen and felt turning"), ""
     there = np.isfinite(raw.imu.values).all(1)
     rate = (motion.up * motion.gyro).sum(1)[there]
@@ -151,8 +151,8 @@ def _imu(raw: Raw, imu_s: np.ndarray, settings: Settings) -> tuple[np.ndarray, n
 
 
 def _mount(
-    imu: np.ndarray, raw: Raw, points: np.ndarray, motion: Motion | None, imu_s: np.ndarray, time: np.ndarray, mount: str,
-    settings: Settings,
+    imu: np.ndarray, raw: Raw, points: np.ndarray, motion: Motion | None, imu_s: np.ndarray, time: np.ndarray,
+    mount: str, settings: Settings,
 ) -> tuple[np.ndarray, dict]:
     """The signals in body axes, and how the sensor was held; as they are where that cannot be known."""
     if motion is None or not mount or not np.isfinite(imu).any():
@@ -168,10 +168,9 @@ def _mount(
     seen += [points[:, k, :2] * [1.0, -1.0] for k in near]
     paths = [_complex(raw.frame_s, path, time, settings.max_gap_s) for path in seen]
     angle = geometry.axis_angle(points, keypoints, axis)
-    heading = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    heading = _complex(raw.frame_s, np.stack([np.cos(angle), np.sin(angle)], axis=1), time, settings.max_gap_s)
     turned = mounting.fit_heading(
-        felt[:, :3] @ level.T, felt[:, 3:] @ level.T, paths, np.angle(_complex(raw.frame_s, heading, time, settings.max_gap_s)),
-        settings.rate_hz, nods=mount == "head",
+        felt[:, :3] @ level.T, felt[:, 3:] @ level.T, paths, np.angle(heading), settings.rate_hz, nods=mount == "head"
     )
     if turned is None:
         return imu, {"axes": "sensor"}
@@ -188,7 +187,7 @@ def _complex(frame_s: np.ndarray, path: np.ndarray, time: np.ndarray, max_gap_s:
 
 
 def _pose(raw: Raw, points: np.ndarray, time: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints (T, K, D) on the grid and where the body axis was measured (T,). An interpolated point has likelihood 0."""
+    """Keypoints (T, K, D) on the grid, interpolated ones with likelihood 0, and where the body axis was measured (T,)."""
     if raw.tracks is None:
         return np.zeros((len(time), 0, 3), np.float32), np.zeros(len(time), bool)
     frame_s, keypoints = raw.frame_s, raw.tracks.keypoints
@@ -234,5 +233,5 @@ def _report(raw: Raw, clock: Clock, mount: str, held: dict) -> dict:
         **rates,
         "px_per_cm": raw.row.px_per_cm if np.isfinite(raw.row.px_per_cm) else None,
         "manifest": {"day": raw.row.day, "arena": raw.row.arena, **raw.row.extra},
-        "annotators": "labels are their majority; where they are even, a frame is not scored" if len(raw.annotators) > 1 else "",
+        "labels": "majority of the annotators; not scored where they are even" if len(raw.annotators) > 1 else "",
     }

@@ -16,7 +16,7 @@ MAX_RATE = 1e-3
 """Rate errors that are looked for: 29.97 taken for 30."""
 LEAST_SCORE, LEAST_LEAD = 9.0, 1.8
 """The search's peak stands this many deviations high, and this far above any other."""
-LEAST_SURE = 0.3
+LEAST_SURE = 0.2
 """Share of the frames in which the clock must be known."""
 KNOT_S = 30.0
 
@@ -86,7 +86,7 @@ def estimate_clock(pair: Turning, *, stamped: bool, min_correlation: float) -> C
     if found.score < LEAST_SCORE:
         found = max(found, search(pair, MAX_RATE), key=lambda f: f.score)
     if found.negative > max(found.score, LEAST_SCORE):
-        return refused("the camera sees the animal turn the other way: is the video mirrored, or an axis flipped?", before)
+        return refused("the camera sees it turn the other way: is the video mirrored, or an axis flipped?", before)
     if found.score < LEAST_SCORE or found.score < LEAST_LEAD * found.runner_up:
         return refused(
             f"turning agrees nowhere clearly: best match {found.score:.1f} deviations high, needed {LEAST_SCORE:g}; "
@@ -95,7 +95,8 @@ def estimate_clock(pair: Turning, *, stamped: bool, min_correlation: float) -> C
     followed = follow(pair, found, stamped)
     clock = _clock(pair, followed, before)
     if not clock.correlation >= min_correlation:
-        return refused(f"turning correlates {clock.correlation:.2f} on the best clock; needed {min_correlation:g}", before)
+        seen = f"turning correlates {clock.correlation:.2f} on the best clock; needed {min_correlation:g}"
+        return refused(seen, before, clock.correlation)
     sure = clock.sure(pair.frame_s).mean()
     if sure < LEAST_SURE:
         return refused(f"the clock is sure in {100 * sure:.0f} % of the frames; needed {100 * LEAST_SURE:g} %", before)

@@ -26,7 +26,8 @@ def majority(annotators: np.ndarray) -> np.ndarray:
 
 
 def _labels(raw: Raw, annotation: Annotation, time_s: np.ndarray, behaviours: tuple[str, ...]) -> np.ndarray:
-    return annotations.to_frames(annotation, playback(raw, time_s, annotation.frames is not None), behaviours, raw.row.scored)
+    video_s = playback(raw, time_s, annotation.frames is not None)
+    return annotations.to_frames(annotation, video_s, behaviours, raw.row.scored)
 
 
 def playback(raw: Raw, time_s: np.ndarray, whole_frames: bool) -> np.ndarray:

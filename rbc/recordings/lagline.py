@@ -60,12 +60,13 @@ class LagLine:
 
 
 def fit_line(
-    pair: Turning, base_s: np.ndarray, rate: float, noise: Noise, *, trust: np.ndarray, steps_at_s: np.ndarray, wander: float,
-    wander_s: float, drifts: bool,
+    pair: Turning, base_s: np.ndarray, rate: float, noise: Noise, *, trust: np.ndarray, steps_at_s: np.ndarray,
+    wander: float, wander_s: float, drifts: bool,
 ) -> LagLine:
     """The lag: base_s (N,) with a slope `rate`, plus a smooth line and free steps at the camera times `steps_at_s`.
 
-    Frames (N - 1,) without `trust` do not count. The slope changes by about `wander` in `wander_s`; `drifts` False adds a constant instead of the line.
+    Frames (N - 1,) without `trust` do not count. The slope changes by about `wander` in `wander_s`; `drifts` False adds
+    a constant instead of the line.
     """
     time = pair.frame_s
     centre = time.mean()
@@ -123,9 +124,15 @@ def fit_line(
     origin = level - across * centre
     free = np.eye(size)[width:]
     return LagLine(
-        base_s + basis @ beta, error(basis, np.hypot(bias, bias_slope * away)), float(base_s[0] - rate * time[0] + origin @ beta),
-        float(error(origin[None], np.hypot(bias, bias_slope * centre))[0]), float(rate + across @ beta) if drifts else 0.0, float(error(across[None], bias_slope)[0]),
-        beta[width:], error(free, bias) if len(free) else np.zeros(0), inflation,
+        lag_s=base_s + basis @ beta,
+        se_s=error(basis, np.hypot(bias, bias_slope * away)),
+        offset_s=float(base_s[0] - rate * away[0] + origin @ beta - rate * centre),
+        offset_se_s=float(error(origin[None], np.hypot(bias, bias_slope * centre))[0]),
+        drift=float(rate + across @ beta) if drifts else 0.0,
+        drift_se=float(error(across[None], bias_slope)[0]),
+        steps_s=beta[width:],
+        steps_se_s=error(free, bias) if len(free) else np.zeros(0),
+        inflation=inflation,
     )
 
 

@@ -75,7 +75,7 @@ def trusted(table: np.ndarray, lag_steps: np.ndarray) -> np.ndarray:
 
 
 def bounded(gained: np.ndarray, block: int) -> np.ndarray:
-    """(N,) log-likelihood ratios of frames, scaled down in the blocks in which they add up to more than MOST_EVIDENCE."""
+    """(N,) log-likelihood ratios of frames, scaled down in blocks in which they add up to more than MOST_EVIDENCE."""
     starts = np.arange(0, len(gained), block)
     total = np.add.reduceat(gained, starts)
     share = MOST_EVIDENCE / np.maximum(np.abs(total), MOST_EVIDENCE)
@@ -158,7 +158,8 @@ def best_path(log_likelihood: np.ndarray, moves: Moves) -> tuple[np.ndarray, flo
     """(B,) the most probable lags and the log-probability of that path (Viterbi)."""
     blocks, lags = log_likelihood.shape
     keep = 1.0 - 1.0 / moves.size
-    stay, creep, up, down = np.log([moves.stay, moves.creep, moves.up * (1 - keep) / keep, moves.down * (1 - keep) / keep])
+    jump = (1 - keep) / keep
+    stay, creep, up, down = np.log([moves.stay, moves.creep, moves.up * jump, moves.down * jump])
     slope = -np.log(keep) * np.arange(lags)
     score, came = log_likelihood[0].copy(), np.zeros((blocks, lags), np.int32)
     index = np.arange(lags)

@@ -38,7 +38,8 @@ def align_all(
     used = [row for row in rows if not row.exclude]
     if not used:
         raise RecordingError(f"{root}: every session is excluded")
-    seen = dict(zip([row.session for row in used], _work(partial(_look, behaviours=behaviours), used, "check", progress)))
+    names = [row.session for row in used]
+    seen = dict(zip(names, _work(partial(_look, behaviours=behaviours), used, "check", progress)))
     problems = [problem for found, *_ in seen.values() for problem in found]
     if not problems and not behaviours:
         behaviours = tuple(dict.fromkeys(name for _, named, _ in seen.values() for name in named))
@@ -53,7 +54,7 @@ def align_all(
     settings = Settings(
         behaviours, keypoints, rate_hz, min_likelihood, max_gap_s, min_clock_correlation, body_axis, head_axis
     )
-    done = dict(zip([r.session for r in used], _work(partial(_align, settings=settings, out=Path(out)), used, "align", progress)))
+    done = dict(zip(names, _work(partial(_align, settings=settings, out=Path(out)), used, "align", progress)))
     return pd.DataFrame([done.get(row.session) or _left_out(row) for row in rows])
 
 
@@ -105,4 +106,5 @@ def table_row(session: Session) -> dict:
 
 
 def _left_out(row: Row) -> dict:
-    return {"session": row.session, "animal": row.animal, "frames": 0, "labelled_frames": 0, "note": f"left out: {row.exclude}"}
+    note = f"left out: {row.exclude}"
+    return {"session": row.session, "animal": row.animal, "frames": 0, "labelled_frames": 0, "note": note}

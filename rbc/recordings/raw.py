@@ -94,7 +94,8 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
                 annotators |= read.annotators or {name: read.labels}
                 consensus = read.labels
         else:
-            read = attempt(annotations.read_annotations, path, row.span, label_rate, subject=row.extra.get("subject", ""))
+            subject = row.extra.get("subject", "")
+            read = attempt(annotations.read_annotations, path, row.span, label_rate, subject=subject)
             if read:
                 annotators[name] = read
     if problems:

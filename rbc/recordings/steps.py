@@ -15,7 +15,7 @@ from rbc.recordings.lags import Moves, Noise
 from rbc.recordings.turning import Found, Turning
 
 MAX_ERROR_S = 0.020
-DOUBT = 0.002
+DOUBT = 0.005
 """A frame is trusted while the chance of an error near MAX_ERROR_S stays below."""
 SURE_SE = 2.5
 """And while this many standard errors stay below MAX_ERROR_S."""
@@ -25,8 +25,9 @@ MAX_DRIFT_SE = 30e-6
 """The drift is kept at 0 where its standard error is larger."""
 WANDER, WANDER_S = 3e-6, 300.0
 """A drift changes by about so much in so long."""
-REACH_S, GRID_S, BLOCK_S = 0.6, 0.010, 1.0
-MARGIN_S, LEAST_SURE_S = 2.0, 10.0
+GRID_S, BLOCK_S = 0.010, 1.0
+GRID = GRID_S * np.arange(-60, 61)
+MARGIN_S, LEAST_SURE_S = 1.0, 5.0
 """A doubtful stretch is widened by this; a shorter sure one between two doubtful ones is none."""
 CREEP_RATE, DRIFTING_RATE = 1e-4, 0.02
 """Per second: the lag moves to a neighbour on the grid, while the drift is known and while it is not."""
@@ -56,32 +57,27 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
     time = pair.frame_s
     period = float(np.median(np.diff(time)))
     order, block = max(2, int(round(lags.MEMORY_S / period))), max(1, int(round(BLOCK_S / period)))
-    grid = np.arange(-REACH_S, REACH_S + GRID_S / 2, GRID_S)
     middles = time[np.minimum(np.arange(0, len(time) - 1, block) + block // 2, len(time) - 1)]  # (B,)
     short = not stamped and np.ptp(time) < SHORT_S
-    up, down = BLOCK_S * (SURPRISE_RATE if stamped else DROP_RATE), BLOCK_S * SURPRISE_RATE
+    moves = Moves(
+        creep=BLOCK_S * CREEP_RATE, up=BLOCK_S * (SURPRISE_RATE if stamped else DROP_RATE),
+        down=BLOCK_S * SURPRISE_RATE, size=USUAL_STEP_S / GRID_S,
+    )  # fmt: skip
+    searching = moves if short else replace(moves, creep=BLOCK_S * DRIFTING_RATE)
     rates = RATES if short else np.unique([0.0, found.rate])
     # a rate that no quartz has: the manifest's may be wrong, or steps look like a slope
     nominals = [0.0, found.rate] if abs(found.rate) > np.abs(RATES).max() + 2e-4 else [0.0]
-    moves = Moves(BLOCK_S * (CREEP_RATE if short else DRIFTING_RATE), up, down, USUAL_STEP_S / GRID_S)
     noise = estimate_noise(pair, found.lag_s + found.rate * (time - found.centre_s), order)
-    inflation, drift, drift_se, flat = 1.0, 0.0, 0.0, False
+    inflation, drift, drift_se, known = 1.0, 0.0, 0.0, True
     # the likelihood is trusted less once the scatter is seen; a drift that stays unknown is none, whatever the steps
     for drifts in (True, True, False):
-        if not drifts and (drift_se <= MAX_DRIFT_SE or abs(drift) > 3 * QUARTZ + 4 * drift_se):
-            break
-        flat, best = not drifts, None
-        for nominal in nominals if drifts else [0.0]:
-            base = found.lag_s + nominal * (time - found.centre_s)
-            table = lags.evidence(pair, base, grid, noise, block) / inflation
-            for rate in rates if drifts else [0.0]:
-                leans = rate * (middles - found.centre_s)
-                path, score = lags.best_path(lags.sheared(table, leans / GRID_S), moves)
-                score -= 0.5 * (rate / QUARTZ) ** 2 + MANIFEST_SURPRISE * (nominal != 0)
-                if best is None or score > best[0]:
-                    best = (score, nominal + rate, path, lags.trusted(table, path + leans / GRID_S))
-        _, rate, path, trust = best
-        followed = _per_frame(grid[path], block, len(time))
+        if not drifts:
+            known = drift_se <= MAX_DRIFT_SE or abs(drift) > 3 * QUARTZ + 4 * drift_se
+            if known:
+                break
+            rates, nominals = [0.0], [0.0]
+        rate, path, trust = _search(pair, found, noise, block, middles, searching, rates, nominals, inflation)
+        followed = _per_frame(GRID[path], block, len(time))
         straight = found.lag_s + rate * (time - found.centre_s)
         noise = estimate_noise(pair, straight + followed, order)
         jumps = np.diff(path) * GRID_S
@@ -90,38 +86,55 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         start = straight.mean() + np.median(followed - _stairs(len(time), steps))
         line, steps, doubts = _settle(pair, start, rate, noise, steps, trust, block, drifts)
         inflation = line.inflation
-        table = lags.evidence(pair, line.lag_s, grid, noise, block) / inflation
-        wrong, spread = _doubt(table, grid, middles - time.mean(), RATES if short else np.zeros(1), line.drift, up, down)
+        table = lags.evidence(pair, line.lag_s, GRID, noise, block) / inflation
+        wrong, mean, spread = _doubt(table, middles - time.mean(), RATES if short else RATES[:0], line.drift, moves)
         if drifts:
             drift, drift_se = line.drift, float(np.hypot(spread, line.drift_se))
     line = replace(line, drift_se=drift_se)
-    if flat:
-        # what there probably is, and its own error: a quartz's habit and the measurement together
+    if not known:
+        # the drift that there probably is: over all hypotheses, or the estimate and a quartz's habit together
         weight = QUARTZ**2 / (QUARTZ**2 + drift_se**2)
-        may = np.hypot(weight * drift, np.sqrt(weight) * drift_se)
+        may = np.hypot(mean, spread) if short else np.hypot(weight * drift, np.sqrt(weight) * drift_se)
         origin_se = float(np.hypot(line.offset_se_s, may * time.mean()))
         line = replace(line, se_s=np.hypot(line.se_s, may * (time - time.mean())), offset_se_s=origin_se)
     bad = (_per_frame(wrong, block, len(time)) > DOUBT) | (SURE_SE * line.se_s > MAX_ERROR_S)
     return Followed(line, tuple(steps), _merged(doubts + _stretches(time, bad)))
 
 
+def _search(
+    pair: Turning, found: Found, noise: Noise, block: int, middles: np.ndarray, moves: Moves, rates: np.ndarray,
+    nominals: list[float], inflation: float,
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The most probable rate, path over GRID (B,) beside that rate, and the blocks (B,) that do not contradict it."""
+    best = None
+    for nominal in nominals:
+        base = found.lag_s + nominal * (pair.frame_s - found.centre_s)
+        table = lags.evidence(pair, base, GRID, noise, block) / inflation
+        for rate in rates:
+            leans = rate * (middles - found.centre_s) / GRID_S
+            path, score = lags.best_path(lags.sheared(table, leans), moves)
+            score -= 0.5 * (rate / QUARTZ) ** 2 + MANIFEST_SURPRISE * (nominal != 0)
+            if best is None or score > best[0]:
+                best = (score, nominal + rate, path, lags.trusted(table, path + leans))
+    return best[1:]
+
+
 def _doubt(
-    table: np.ndarray, grid: np.ndarray, away_s: np.ndarray, rates: np.ndarray, drift: float, up: float, down: float
-) -> tuple[np.ndarray, float]:
+    table: np.ndarray, away_s: np.ndarray, rates: np.ndarray, drift: float, moves: Moves
+) -> tuple[np.ndarray, float, float]:
     """(B,) probability that the line is wrong by more than MAX_ERROR_S, over every drift in `rates` that there may be
-    instead of `drift`, and the drift's standard deviation over them. `table` is seen from the line; `away_s` (B,) s."""
+    instead of `drift`, and the drift's mean and standard deviation over them. `table` is seen from the line; `away_s` (B,) s."""
     rates = np.append(rates, drift)
-    found = []
+    wrong, totals = [], []
     for rate in rates:
         leans = (rate - drift) * away_s
-        chance, total = lags.posterior(lags.sheared(table, leans / GRID_S), Moves(BLOCK_S * CREEP_RATE, up, down, USUAL_STEP_S / GRID_S))
-        wrong = np.abs(grid + leans[:, None]) > MAX_ERROR_S + 1e-9  # (B, L)
-        found.append(((chance * wrong).sum(1), total - 0.5 * (rate / QUARTZ) ** 2 if len(rates) > 1 else 0.0))
-    totals = np.array([total for _, total in found])
-    weights = np.exp(totals - totals.max())
+        chance, total = lags.posterior(lags.sheared(table, leans / GRID_S), moves)
+        wrong.append((chance * (np.abs(GRID + leans[:, None]) > MAX_ERROR_S + 1e-9)).sum(1))
+        totals.append(total - 0.5 * (rate / QUARTZ) ** 2)
+    weights = np.exp(np.array(totals) - max(totals))
     weights /= weights.sum()
-    mean = weights @ rates
-    return weights @ np.stack([wrong for wrong, _ in found]), float(np.sqrt(weights @ (rates - mean) ** 2))
+    mean = float(weights @ rates)
+    return weights @ np.stack(wrong), mean, float(np.sqrt(weights @ (rates - mean) ** 2))
 
 
 def _per_frame(values: np.ndarray, block: int, frames: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """An animal's turning as the camera and as the IMU saw it, and the search for the place where the two agree.
 
-N video frames, M samples of the IMU. The camera gives the direction of an axis (an angle per frame), the IMU a rate about
-the vertical. What is compared is the *increment* from frame to frame, which both give exactly, whatever their rates.
+N video frames, M samples of the IMU. The camera gives the direction of an axis (an angle per frame), the IMU a rate
+about the vertical. What is compared is the *increment* from frame to frame, which both give exactly, whatever their
+rates.
 """
 
 from dataclasses import dataclass
@@ -34,11 +35,13 @@ class Turning:
         return (step + np.pi) % (2 * np.pi) - np.pi
 
     def felt(self, lag_s: np.ndarray | float) -> np.ndarray:
-        """(N - 1,) the IMU's increments over the same intervals if IMU time = frame time + lag; NaN where it has none."""
+        """(N - 1,) the IMU's increments over the same intervals where IMU time = frame time + lag; NaN without samples."""
         return np.diff(np.interp(self.frame_s + lag_s, self.imu_s, self.turned, left=np.nan, right=np.nan))
 
 
-def turning(frame_s: np.ndarray, angle: np.ndarray, imu_s: np.ndarray, rate: np.ndarray, longest_gap_s: float) -> Turning:
+def turning(
+    frame_s: np.ndarray, angle: np.ndarray, imu_s: np.ndarray, rate: np.ndarray, longest_gap_s: float
+) -> Turning:
     """Turning of an angle (N,) and a rate about the vertical (M,) rad/s; stretches longer than `longest_gap_s` without
     samples count as lost."""
     step = np.diff(imu_s, prepend=imu_s[0])
@@ -119,7 +122,8 @@ def search(pair: Turning, max_rate: float) -> Found:
     lag = (peak - zero) * step + pair.imu_s[0] - pair.frame_s[0]
     return Found(
         float(lag), pair.frame_s[0] + centre, float(rate), float(top / usual),
-        float(np.max(score * (apart & enough), initial=0.0) / usual), float(-np.min(score * enough, initial=0.0) / usual),
+        float(np.max(score * (apart & enough), initial=0.0) / usual),
+        float(-np.min(score * enough, initial=0.0) / usual),
     )
 
 

@@ -175,7 +175,8 @@ def test_align_all_passes_arrays_of_one_clock_through(tmp_path):
 
 def test_align_all_brings_slower_arrays_to_its_rate(tmp_path):
     ramp = np.arange(200.0)[:, None] / 20
-    row = write_arrays(tmp_path, "aa1", pose=np.hstack([ramp, ramp]), rate_hz=20.0) | {"pose_rate_hz": 20, "imu_rate_hz": 20}
+    row = write_arrays(tmp_path, "aa1", pose=np.hstack([ramp, ramp]), rate_hz=20.0)
+    row |= {"pose_rate_hz": 20, "imu_rate_hz": 20}
     pd.DataFrame([row]).to_csv(tmp_path / "sessions.csv", index=False)
     run(tmp_path, tmp_path / "out")
     (session,) = load_sessions(tmp_path / "out").values()

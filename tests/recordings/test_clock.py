@@ -115,9 +115,8 @@ def test_clock_of_a_wrong_pair_is_refused():
 def test_clock_of_a_sleeping_animal_is_refused():
     pair, _ = recordings()
     rng = np.random.default_rng(5)
-    asleep = Turning(
-        pair.frame_s, 0.05 * rng.normal(size=len(pair.frame_s)), pair.imu_s, np.cumsum(1e-4 * rng.normal(size=len(pair.imu_s)))
-    )
+    seen, felt = 0.05 * rng.normal(size=len(pair.frame_s)), np.cumsum(1e-4 * rng.normal(size=len(pair.imu_s)))
+    asleep = Turning(pair.frame_s, seen, pair.imu_s, felt)
     assert not estimate_clock(asleep, stamped=True, min_correlation=0.3).accepted
 
 

@@ -52,7 +52,8 @@ def test_level_rotation_takes_the_usual_posture_upright():
     up[:300] = rotation([0, 1, 0], -60)[:, 2]  # reared for a third of the time
     level = mounting.level_rotation(up @ held, np.ones(1000, bool))
     assert np.allclose(level @ held.T @ [0, 0, 1], [0, 0, 1], atol=1e-6)
-    assert np.allclose(mounting.level_rotation(np.tile([0, 0, -1.0], (50, 1)), np.ones(50, bool)) @ [0, 0, -1], [0, 0, 1])
+    upside_down = mounting.level_rotation(np.tile([0, 0, -1.0], (50, 1)), np.ones(50, bool))
+    assert np.allclose(upside_down @ [0, 0, -1], [0, 0, 1])
 
 
 @pytest.mark.parametrize("turn_deg", [0.0, 35.0, -120.0, 178.0])
@@ -77,7 +78,8 @@ def test_fit_heading_sharpens_with_the_axis_in_which_a_head_nods():
     felt = felt * np.exp(-1j * np.deg2rad(40 + 10)) + 8 * (smooth(4, 10) + 1j * smooth(4, 11))  # the fit is 10° off
     lean = np.deg2rad(15) * smooth(1.0, 12) * np.exp(-1j * np.deg2rad(40))
     up = np.stack([lean.real, lean.imag, np.sqrt(1 - np.minimum(np.abs(lean), 0.9) ** 2)], axis=1)
-    found = mounting.fit_heading(np.stack([felt.real, felt.imag, 0 * angle], axis=1), up, [path], angle, RATE, nods=True)
+    level = np.stack([felt.real, felt.imag, 0 * angle], axis=1)
+    found = mounting.fit_heading(level, up, [path], angle, RATE, nods=True)
     assert degrees_between(found.rotation, rotation([0, 0, 1], 40)) < 2
 
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from rbc.recordings import resampling
-from rbc.recordings.resampling import BANDS_HZ, band_names, band_powers, gap_around, make_grid, measured, resample, resample_linear
+from rbc.recordings.resampling import (
+    BANDS_HZ, band_names, band_powers, gap_around, make_grid, measured, resample, resample_linear,
+)  # fmt: skip
 
 GRID = np.arange(500) / 50.0 + 1.0
 INNER = slice(20, -20)
@@ -106,4 +107,4 @@ def test_band_powers_beyond_nyquist_and_in_gaps_are_missing():
     out = band_powers(time, size, GRID, 0.2)
     assert np.isnan(out[(GRID > 5.6) & (GRID < 6.4)]).all()
     assert np.isfinite(out[(GRID > 2.0) & (GRID < 4.5)]).all()
-    assert len(band_names(("acc", "gyro"))) == 2 * resampling.band_powers(time, size, GRID, 0.2).shape[1]
+    assert len(band_names(("acc", "gyro"))) == 2 * band_powers(time, size, GRID, 0.2).shape[1]
