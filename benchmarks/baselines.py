@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from rbc.evaluation import slack_of
 from rbc.experiment import Experiment
 from rbc.features import session_features
 from rbc.outputs import writing
@@ -21,7 +20,7 @@ def main() -> None:
     params = load()
     experiment = Experiment.open(params)
     settings = params.baselines
-    views = {n: with_slack(y, *slack_of(params)) for n, y in experiment.labels("train").items()}
+    views = {n: with_slack(y, *experiment.slack) for n, y in experiment.labels("train").items()}
     held = experiment.of("validation", "test")
     with writing(Path("data/baselines")) as out:
         wanted = tqdm([*views, *held], desc="features", unit="session")

@@ -20,7 +20,9 @@ from rbc.params import load
 from rbc.recordings.truth import read_truth
 from rbc.scoring.splits import Ledger
 
-SECTIONS = ("data", "split", "model", "align_data", "augment", "finetune", "train_mlp", "ceiling")
+SECTIONS = ("data", "split", "model", "augment", "ceiling")
+WEIGHTS = {"bce": 1.0, "supervised": 0.1, "prototype": 0.1}
+MLP_BATCH = 2048  # frames
 
 
 def main() -> None:
@@ -37,18 +39,19 @@ def main() -> None:
         labelled = Corpus(own, model.recipe, setups, Ledger(), experiment.roles, {n: truth[n] for n in own})
         fit_scaling(model.network, labelled)
         checkpoints = experiment.scratch("ceiling", SECTIONS, [ALIGNED])
-        settings = params.finetune.model_dump(exclude={"onset_slack_s", "offset_slack_s", "dwa", "dwa_temperature"})
+        settings = params.ceiling
         network, _ = finetune(
-            model.network, labelled, None, **{**settings, "steps": params.ceiling.steps}, dwa_temperature=None,
+            model.network, labelled, None, **settings.model_dump(exclude={"windows", "members", "epochs"}),
+            bootstrap=0.0, consistency_threshold=1.0, mixup=0.0, dwa_temperature=None, weights=WEIGHTS,
             augmentation=params.augment.model_dump(exclude={"time_warp"}), time_warp=params.augment.time_warp,
             chance=chance, scratch=checkpoints / "network", precision=params.compute.precision, name="ceiling",
         )
         encoded = {n: encode(network, s, model.recipe) for n, s in own.items()}
         mlp, _, _ = self_train(
-            encoded, labelled.labels, {}, **params.train_mlp.model_dump(exclude={"decoder", "smooth_window", "n_cycles"}),
-            n_cycles=1, hidden_dim=params.model.hidden_dim,
-            negative_focus=params.finetune.negative_focus, negative_weight=1.0, pseudo={}, chance=chance,
-            scratch=checkpoints / "mlp",
+            encoded, labelled.labels, {}, hidden_dim=params.model.hidden_dim, windows=settings.windows,
+            members=settings.members, n_cycles=1, epochs=settings.epochs, batch_size=MLP_BATCH, lr=settings.lr,
+            weight_decay=settings.weight_decay, negative_focus=settings.negative_focus, pseudo_weight=0.0,
+            negative_weight=0.0, pseudo={}, chance=chance, scratch=checkpoints / "mlp",
         )
         for name, session in experiment.of("validation", "test").items():
             e = encode(network, session, model.recipe)

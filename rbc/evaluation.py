@@ -16,7 +16,6 @@ from sklearn.metrics import precision_recall_curve
 
 from rbc.classifier import Classifier
 from rbc.figures.tracks import EthogramTrack
-from rbc.params import Params
 from rbc.recordings.session import MODALITIES, NOT_SCORED, PRESENT, Session, activity
 from rbc.scoring.decision import Decision, Guess, Rules, cross_fitted
 from rbc.scoring.metrics import Scored, f1_scores, frame_counts, scoreboard
@@ -31,18 +30,6 @@ def variants(classifier: Classifier, sessions: Mapping[str, Session], adapt: boo
     for kept, lost in zip(MODALITIES, reversed(MODALITIES), strict=True):
         found[kept] = classifier.guess({n: s.without(lost) for n, s in sessions.items()}, adapt)
     return found
-
-
-def slack_of(params: Params) -> tuple[int, int]:
-    """Frames before an annotated onset and after an annotated end that are not scored."""
-    rate_hz, finetune = params.align_data.rate_hz, params.finetune
-    return round(finetune.onset_slack_s * rate_hz), round(finetune.offset_slack_s * rate_hz)
-
-
-def rules_of(params: Params) -> Rules:
-    """How decisions are fitted in this run."""
-    mlp = params.train_mlp
-    return Rules(mlp.decoder, mlp.smooth_window, slack_of(params))
 
 
 @dataclass(frozen=True)

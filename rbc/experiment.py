@@ -25,7 +25,7 @@ class Experiment:
     def open(cls, params: Params, aligned: Path = ALIGNED) -> "Experiment":
         """The aligned sessions with their roles; torch made repeatable on the way."""
         torch.set_num_threads(params.compute.threads)
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would load the compiler
         sessions = load_sessions(aligned)
         animals = {name: session.animal for name, session in sessions.items()}
         split = params.split
@@ -50,6 +50,12 @@ class Experiment:
         data = self.params.data
         return Recipe(self.rate_hz, union("keypoints"), data.body_axis, data.head_axis,
                       union("imu_names"), union("band_names"), union("ready_imu_names"), union("ready_pose_names"))
+
+    @property
+    def slack(self) -> tuple[int, int]:
+        """Frames before an annotated onset and after an annotated end that are not scored in fitting."""
+        settings = self.params.finetune
+        return round(settings.onset_slack_s * self.rate_hz), round(settings.offset_slack_s * self.rate_hz)
 
     def of(self, *roles: str) -> dict[str, Session]:
         """Sessions with one of the roles."""

@@ -1,7 +1,4 @@
-"""Typed, strict view of params.yaml. Only this module knows YAML.
-
-`python -m rbc.params params/home.yaml` prints an overlay as `-S key=value` arguments for `dvc exp run`.
-"""
+"""Typed, strict view of params.yaml; only this module knows YAML. `python -m rbc.params FILE` prints `-S` arguments."""
 
 import sys
 from pathlib import Path
@@ -11,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -51,7 +49,7 @@ class Split(Section):
 class AlignData(Section):
     rate_hz: Positive
     min_likelihood: Share
-    max_gap_s: Annotated[float, Field(ge=0)]
+    max_gap_s: NotNegative
     min_clock_correlation: Share
 
 
@@ -70,7 +68,7 @@ class Augment(Section):
     mounting_deg: Annotated[float, Field(ge=0, le=180)]
     camera_scale: Annotated[float, Field(ge=0, lt=1)]
     camera_shear: Annotated[float, Field(ge=0, lt=1)]
-    signal_noise: Annotated[float, Field(ge=0)]
+    signal_noise: NotNegative
     time_warp: Annotated[float, Field(ge=0, lt=0.5)]
     keypoint_dropout: Share
     modality_dropout: Share
@@ -84,15 +82,15 @@ class Optimised(Section):
 
 
 class PretrainWeights(Section):
-    contrast: Annotated[float, Field(ge=0)]
-    cross_modal: Annotated[float, Field(ge=0)]
-    reconstruct: Annotated[float, Field(ge=0)]
-    programmed: Annotated[float, Field(ge=0)]
+    contrast: NotNegative
+    cross_modal: NotNegative
+    reconstruct: NotNegative
+    programmed: NotNegative
 
 
 class Pretrain(Optimised):
     sessions: Literal["train", "all"]
-    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay: NotNegative
     temporal_unit: Annotated[int, Field(ge=0)]
     alpha: Share
     exclusion_frames: Annotated[int, Field(ge=0)]
@@ -102,37 +100,37 @@ class Pretrain(Optimised):
 
 
 class AlignSessionsWeights(Section):
-    structure: Annotated[float, Field(ge=0)]
-    supervised: Annotated[float, Field(ge=0)]
-    classes: Annotated[float, Field(ge=0)]
+    structure: NotNegative
+    supervised: NotNegative
+    classes: NotNegative
 
 
 class AlignSessions(Optimised):
     batch_size: Annotated[int, Field(ge=4)]
     temperature: Positive
-    shrinkage: Annotated[float, Field(ge=0)]
+    shrinkage: NotNegative
     weights: AlignSessionsWeights
 
 
 class FinetuneWeights(Section):
-    bce: Annotated[float, Field(ge=0)]
-    supervised: Annotated[float, Field(ge=0)]
-    prototype: Annotated[float, Field(ge=0)]
-    consistency: Annotated[float, Field(ge=0)]
+    bce: NotNegative
+    supervised: NotNegative
+    prototype: NotNegative
+    consistency: NotNegative
 
 
 class Finetune(Optimised):
-    weight_decay: Annotated[float, Field(ge=0)]
-    noise_std: Annotated[float, Field(ge=0)]
-    onset_slack_s: Annotated[float, Field(ge=0)]
-    offset_slack_s: Annotated[float, Field(ge=0)]
-    negative_focus: Annotated[float, Field(ge=0)]
+    weight_decay: NotNegative
+    noise_std: NotNegative
+    onset_slack_s: NotNegative
+    offset_slack_s: NotNegative
+    negative_focus: NotNegative
     balance: Share
     bootstrap: Share
     ema: Annotated[float, Field(ge=0, lt=1)]
     consistency_threshold: Share
     weights: FinetuneWeights
-    mixup: Annotated[float, Field(ge=0)]
+    mixup: NotNegative
     dwa: bool
     dwa_temperature: Positive
 
@@ -150,9 +148,9 @@ class TrainMlp(Section):
     epochs: Count
     batch_size: Count
     lr: Positive
-    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay: NotNegative
     windows: tuple[Count, ...]
-    pseudo_weight: Annotated[float, Field(ge=0)]
+    pseudo_weight: NotNegative
     decoder: Literal["viterbi", "smooth", "none"]
     smooth_window: Count
 
@@ -160,7 +158,7 @@ class TrainMlp(Section):
 class Evaluate(Section):
     final: bool
     adapt: bool
-    collar_s: Annotated[float, Field(ge=0)]
+    collar_s: NotNegative
 
 
 class Baselines(Section):
@@ -169,8 +167,15 @@ class Baselines(Section):
     max_frames: Count
 
 
-class Ceiling(Section):
-    steps: Count
+class Ceiling(Optimised):
+    weight_decay: NotNegative
+    noise_std: NotNegative
+    negative_focus: NotNegative
+    balance: Share
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    windows: tuple[Count, ...]
+    members: Count
+    epochs: Count
 
 
 class Embed(Section):

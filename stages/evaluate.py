@@ -14,7 +14,6 @@ from rbc.evaluation import (
     precision_recall_rows,
     read_guesses,
     rows_of,
-    rules_of,
     variants,
 )
 from rbc.experiment import Experiment
@@ -22,6 +21,7 @@ from rbc.figures.ethogram import ethogram_page
 from rbc.inference import halo
 from rbc.outputs import write_json, write_table, write_text, writing
 from rbc.params import load
+from rbc.scoring.decision import Rules
 from rbc.scoring.splits import Ledger, check_no_leak
 
 MODEL, BASELINES, CEILING = Path("data/train_mlp"), Path("data/baselines"), Path("data/ceiling")
@@ -36,6 +36,7 @@ def main() -> None:
     model, labelled_minutes = classifier.model, read_recipe(MODEL)["labelled_minutes"]
     ledger = Ledger.load(MODEL / "trained_on.json")
     held = experiment.labels("validation")
+    rules = Rules(params.train_mlp.decoder, params.train_mlp.smooth_window, experiment.slack)
     with writing(Path("data/evaluate")) as out:
         for role in ("validation", "test") if params.evaluate.final else ("validation",):
             scored = held if role == "validation" else experiment.labels("test")
@@ -45,7 +46,7 @@ def main() -> None:
             sessions = {n: experiment.sessions[n] for n in {**held, **scored}}
             said = variants(classifier, sessions, params.evaluate.adapt) | read_guesses(BASELINES, sessions)
             judge = Judge(held, scored, experiment.animals, experiment.behaviours, experiment.rate_hz,
-                          params.evaluate.collar_s, rules_of(params))
+                          params.evaluate.collar_s, rules)
             decided = {name: judge.decide(guesses) for name, guesses in said.items()}
             decided["always_present"] = judge.constant()
             boards = {name: judge.board(d) for name, d in decided.items()}

@@ -27,19 +27,16 @@ def main() -> None:
     params = load()
     experiment = Experiment.open(params)
     chance = Chance(params.seed)
-    settings = params.finetune.model_dump()
-    rate = params.align_data.rate_hz
-    slack = [round(settings.pop(name) * rate) for name in ("onset_slack_s", "offset_slack_s")]
-    dwa_temperature = settings.pop("dwa_temperature")
-    dwa_temperature = dwa_temperature if settings.pop("dwa") else None
+    settings = params.finetune.model_dump(exclude={"onset_slack_s", "offset_slack_s", "dwa", "dwa_temperature"})
     with writing(Path("data/finetune")) as out:
         model = load_model(PRETRAINED, ALIGNED_ADAPTERS)
-        views = {name: with_slack(y, *slack) for name, y in experiment.labels("train").items()}
+        views = {name: with_slack(y, *experiment.slack) for name, y in experiment.labels("train").items()}
         ledger = Ledger.load(ALIGNED_ADAPTERS / "trained_on.json")
         labelled = Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles, views)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
         network, history = finetune(
-            model.network, labelled, everything, **settings, dwa_temperature=dwa_temperature,
+            model.network, labelled, everything, **settings,
+            dwa_temperature=params.finetune.dwa_temperature if params.finetune.dwa else None,
             augmentation=params.augment.model_dump(exclude={"time_warp"}), time_warp=params.augment.time_warp,
             chance=chance, precision=params.compute.precision,
             scratch=experiment.scratch("finetune", SECTIONS, [ALIGNED, PRETRAINED, ALIGNED_ADAPTERS]),
@@ -51,9 +48,10 @@ def main() -> None:
         encoded = {name: encode(model.network, s, model.recipe) for name, s in experiment.of("validation").items()}
         scored = cross_fitted(
             {n: (e.probability, e.there) for n, e in encoded.items()}, experiment.labels("validation"),
-            experiment.animals, Rules(slack=tuple(slack)),
+            experiment.animals, Rules(slack=experiment.slack),
         )
-        write_json(Path("metrics/finetune.json"), {"validation": scoreboard(scored, experiment.behaviours, rate_hz=rate)["f1"]})
+        board = scoreboard(scored, experiment.behaviours, rate_hz=experiment.rate_hz)
+        write_json(Path("metrics/finetune.json"), {"validation": board["f1"]})
         write_table(Path("plots/finetune.tsv"), pd.DataFrame(history_rows(history)))
 
 

@@ -8,14 +8,13 @@ import pandas as pd
 
 from rbc.artifacts import load_model
 from rbc.classifier import Classifier
-from rbc.evaluation import rules_of
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode, feature_range, fit_class_map, scaled_features
 from rbc.learning.selftraining import self_train
 from rbc.learning.training import Chance
 from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
-from rbc.scoring.decision import Decision, cross_fitted
+from rbc.scoring.decision import Decision, Rules, cross_fitted
 from rbc.scoring.labels import minutes, with_slack
 from rbc.scoring.metrics import scoreboard
 from rbc.scoring.splits import CALIBRATION, Ledger
@@ -27,14 +26,15 @@ FINETUNED, PSEUDO = Path("data/finetune"), Path("data/pseudo_label")
 def main() -> None:
     params = load()
     experiment = Experiment.open(params)
-    model, rules = load_model(FINETUNED), rules_of(params)
+    model, settings = load_model(FINETUNED), params.train_mlp
+    rules = Rules(settings.decoder, settings.smooth_window, experiment.slack)
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     encoded = {name: encode(model.network, s, model.recipe) for name, s in own.items()}
     with writing(Path("data/train_mlp")) as out:
         mlp, probability, history = self_train(
             encoded, {n: with_slack(y, *rules.slack) for n, y in views.items()}, {n: read_guess(n) for n in own},
-            **params.train_mlp.model_dump(exclude={"decoder", "smooth_window"}),
+            **settings.model_dump(exclude={"decoder", "smooth_window"}),
             hidden_dim=params.model.hidden_dim, negative_focus=params.finetune.negative_focus,
             negative_weight=params.pseudo_label.negative_weight,
             pseudo=params.pseudo_label.model_dump(exclude={"negative_weight"}), chance=Chance(params.seed),

@@ -6,14 +6,15 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from closure import ROOT
 
-PATIENCE_S = 120
+PATIENCE_S = 900
 LEFT_OUT = ("RBC_", "DVC_", "GIT_", "RANK", "WORLD_SIZE", "PYTHONDONTWRITEBYTECODE")
 
 
@@ -60,10 +61,16 @@ class Checkout:
             twin.dvc("checkout", "--quiet")
         return twin
 
-    def start(self, *command: str, log: Path | None = None) -> subprocess.Popen:
-        """A command just started, what it says going to a file."""
-        with (log or Path(os.devnull)).open("w") as file:
-            return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=file, stderr=file)
+    @contextmanager
+    def running(self, *command: str, log: Path) -> Iterator[subprocess.Popen]:
+        """A command that is running, what it says going to a file; killed if it still is in the end."""
+        with log.open("w") as file:
+            process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=file, stderr=file)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     def run(self, *command: str) -> str:
         """What a command says on stdout; an AssertionError with all that it said if it fails."""

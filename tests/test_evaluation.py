@@ -1,6 +1,5 @@
 import csv
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +15,8 @@ from rbc.evaluation import (
     precision_recall_rows,
     read_guesses,
     rows_of,
-    rules_of,
     variants,
 )
-from rbc.params import load
 from rbc.scoring.decision import Decision, Rules, cross_fitted
 from rbc.scoring.metrics import Scored
 
@@ -56,15 +53,6 @@ def test_the_headline_is_one_of_the_two_and_each_modality_stands_alone(adapt):
     assert found["zero_shot"]["F5D1"] == (False, (True, True)) and found["adapted"]["F5D1"] == (True, (True, True))
     assert found["rbc"] == found["adapted" if adapt else "zero_shot"]
     assert found["imu"]["F5D1"] == (adapt, (True, False)) and found["pose"]["F5D1"] == (adapt, (False, True))
-
-
-def test_rules_are_in_frames():
-    params = load(Path(__file__).parents[1] / "params.yaml")
-    finetune = params.finetune.model_copy(update={"onset_slack_s": 0.3, "offset_slack_s": 0.1})
-    mlp = params.train_mlp.model_copy(update={"decoder": "smooth", "smooth_window": 7})
-    aligned = params.align_data.model_copy(update={"rate_hz": 25.0})
-    changed = params.model_copy(update={"finetune": finetune, "train_mlp": mlp, "align_data": aligned})
-    assert rules_of(changed) == Rules("smooth", 7, (8, 2))
 
 
 def test_validation_animals_are_cross_fitted_and_test_animals_meet_settings_of_all_of_them():

@@ -68,3 +68,9 @@ def test_checkpoints_belong_to_exactly_this_run(params, aligned, tmp_path, monke
     assert folders[0] == folders[1] == folders[2] != folders[3]
     (aligned / "F1D1" / "note").write_text("another input")
     assert Experiment.open(params, aligned).scratch("finetune", ("model", "finetune"), [aligned]) != folders[0]
+
+
+def test_slack_is_in_frames(params, aligned):
+    finetune = params.finetune.model_copy(update={"onset_slack_s": 0.3, "offset_slack_s": 0.1})
+    opened = Experiment.open(params.model_copy(update={"finetune": finetune}), aligned)
+    assert opened.slack == (round(0.3 * opened.rate_hz), round(0.1 * opened.rate_hz))

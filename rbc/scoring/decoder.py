@@ -136,6 +136,15 @@ def smooth(probability: np.ndarray, window: int) -> np.ndarray:
     return np.clip((total[high] - total[low]) / (high - low)[:, None], 0, 1)
 
 
+def _too_long(least: Sequence[int], labels: Sequence[np.ndarray]) -> np.ndarray:
+    """(pairs, C) whether a least duration is over a third of the behaviour's median annotated bout: what few bouts
+    happen to forgive must not cost all short ones."""
+    width = labels[0].shape[1]
+    lengths = [[stop - start for y in labels for start, stop in find_bouts(y[:, c] == PRESENT)] for c in range(width)]
+    limit = np.array([max(np.median(n) / 3, 1) if n else np.inf for n in lengths])
+    return np.asarray(least)[:, None] > limit
+
+
 def fit_decoder(log_odds: Sequence[np.ndarray], labels: Sequence[np.ndarray], *,
                 switch_costs: Sequence[float] = SWITCH_COSTS, min_frames: Sequence[int] = MIN_FRAMES,
                 min_bouts: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -163,6 +172,7 @@ def fit_decoder(log_odds: Sequence[np.ndarray], labels: Sequence[np.ndarray], *,
     rare, known = bouts < min_bouts, bouts > 0
     if known.any():
         score[:, rare] = score[:, known].mean(1, keepdims=True)
+        score[_too_long([least for least, _ in pairs], labels)] = -1.0
     else:
         score[:] = 0
     chosen = [pairs[i] for i in np.argmax(score, axis=0)]

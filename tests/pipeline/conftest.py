@@ -9,3 +9,15 @@ def origin(tmp_path_factory) -> Checkout:
     checkout.dvc("repro")
     checkout.commit("the tiny world")
     return checkout
+
+
+@pytest.fixture(scope="session")
+def tour(origin, tmp_path_factory) -> Checkout:
+    """A clone to try experiments in, with all that has run in origin at hand."""
+    return origin.clone(tmp_path_factory.mktemp("tour") / "clone", shared_cache=True)
+
+
+@pytest.fixture(scope="session")
+def noisy(tour) -> str:
+    """What dvc says while an experiment with more noise in finetune runs in the workspace of the tour."""
+    return tour.dvc("exp", "run", "--name", "noisy", "--set-param", "finetune.noise_std=0.3")

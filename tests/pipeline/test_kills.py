@@ -46,15 +46,11 @@ def versions(folder: Path, pattern: str) -> set[tuple]:
 def repro(checkout: Checkout, log: Path, kill: Kill) -> str:
     """What `dvc repro` says that is killed in the middle of a stage."""
     before = versions(checkout.folder, kill.sign)
-    dvc = checkout.start("dvc", "repro", log=log)
-    try:
+    with checkout.running("dvc", "repro", log=log) as dvc:
         wait_for(lambda: versions(checkout.folder, kill.sign) - before or dvc.poll() is not None)
-        children = [] if dvc.poll() is not None else psutil.Process(dvc.pid).children()
-        (stage,) = [child for child in children if f"stages.{kill.stage}" in child.cmdline()]
+        assert dvc.poll() is None, log.read_text()
+        (stage,) = [child for child in psutil.Process(dvc.pid).children() if f"stages.{kill.stage}" in child.cmdline()]
         (dvc if kill.dvc_alone else stage).send_signal(signal.SIGKILL)
-    finally:
-        if dvc.poll() is None and not children:
-            dvc.kill()
         code = dvc.wait()
     said = log.read_text()
     assert code == -signal.SIGKILL if kill.dvc_alone else code > 0, said
