@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 2
 
 help:
 	@echo 'make repro   run what changed of the pipeline, print the scores'
-	@echo 'make final   the same as an experiment that also scores the test animals'
+	@echo 'make final   open the test animals: metrics/test.json and a line in metrics/test_looks.csv'
 	@echo 'make test    run all tests (ARGS="-k clock" for some)'
 	@echo 'make setup   build .venv from $(LOCK) if it is stale'
 	@echo 'make clean   remove checkpoints, reports and caches of Python; keeps .venv and the DVC cache'
@@ -31,6 +31,7 @@ repro: setup
 
 final: setup
 	$(BIN)/dvc exp run -S evaluate.final=true
+	$(BIN)/dvc exp run -S evaluate.final=false
 	$(BIN)/python -m rbc.report
 
 test: setup
