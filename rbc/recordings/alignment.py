@@ -187,7 +187,7 @@ def _complex(frame_s: np.ndarray, path: np.ndarray, time: np.ndarray, max_gap_s:
 
 
 def _pose(raw: Raw, points: np.ndarray, time: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints (T, K, D) on the grid, interpolated ones with likelihood 0, and where the body axis was measured (T,)."""
+    """Keypoints (T, K, D) on the grid (interpolated: likelihood 0) and where the body axis was measured (T,)."""
     if raw.tracks is None:
         return np.zeros((len(time), 0, 3), np.float32), np.zeros(len(time), bool)
     frame_s, keypoints = raw.frame_s, raw.tracks.keypoints

@@ -42,7 +42,7 @@ def resample(time_s: np.ndarray, values: np.ndarray, at_s: np.ndarray, rate_hz: 
     """(T, F) f4 values (N, F) at the times (T,) of a grid of `rate_hz`; NaN over gaps longer than `max_gap_s`.
 
     A windowed sinc weighs the samples around each time by their true distance, so that uneven stamps do no harm. Where
-    the source is faster it is a low-pass below the grid's Nyquist frequency (Kaiser window, 50 dB), else it interpolates
+    the source is faster it is a low-pass below the grid's Nyquist frequency (Kaiser, 50 dB), else it interpolates
     (Lanczos). Missing samples get no weight; where too little is left, a straight line joins the neighbours.
     """
     values = np.asarray(values, float)

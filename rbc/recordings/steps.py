@@ -123,7 +123,8 @@ def _doubt(
     table: np.ndarray, away_s: np.ndarray, rates: np.ndarray, drift: float, moves: Moves
 ) -> tuple[np.ndarray, float, float]:
     """(B,) probability that the line is wrong by more than MAX_ERROR_S, over every drift in `rates` that there may be
-    instead of `drift`, and the drift's mean and standard deviation over them. `table` is seen from the line; `away_s` (B,) s."""
+    instead of `drift`, and the drift's mean and standard deviation over them. `table` is seen from the line, `away_s`
+    (B,) counts from the middle of the recording."""
     rates = np.append(rates, drift)
     wrong, totals = [], []
     for rate in rates:

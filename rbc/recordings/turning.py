@@ -35,7 +35,7 @@ class Turning:
         return (step + np.pi) % (2 * np.pi) - np.pi
 
     def felt(self, lag_s: np.ndarray | float) -> np.ndarray:
-        """(N - 1,) the IMU's increments over the same intervals where IMU time = frame time + lag; NaN without samples."""
+        """(N - 1,) the IMU's increments of the same intervals, for IMU time = frame time + lag; NaN without samples."""
         return np.diff(np.interp(self.frame_s + lag_s, self.imu_s, self.turned, left=np.nan, right=np.nan))
 
 
