@@ -1,4 +1,4 @@
-"""Runs that are killed in the middle, five times: `dvc repro` goes on and ends with the bytes of an undisturbed run."""
+"""The same seed twice, the second time killed in the middle, five times: `dvc repro` goes on and ends in the same bytes."""
 
 import re
 import signal
@@ -67,7 +67,7 @@ def disturbed(origin, tmp_path_factory):
     return checkout, logs
 
 
-def test_five_kills_leave_no_trace(origin, disturbed):
+def test_the_same_seed_and_five_kills_end_in_the_same_bytes(origin, disturbed):
     checkout, _ = disturbed
     assert checkout.digests(*RESULTS) == origin.digests(*RESULTS)
     assert not checkout.run("git", "status", "--porcelain")

@@ -9,7 +9,7 @@ from closure import ROOT
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")]
 HEADING, COLUMNS = "## What runs again", ["param", "stages that run again"]
 
 
