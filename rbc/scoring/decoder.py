@@ -136,13 +136,14 @@ def smooth(probability: np.ndarray, window: int) -> np.ndarray:
     return np.clip((total[high] - total[low]) / (high - low)[:, None], 0, 1)
 
 
-def _too_long(least: Sequence[int], labels: Sequence[np.ndarray]) -> np.ndarray:
-    """(pairs, C) whether a least duration is over a third of the behaviour's median annotated bout: what few bouts
-    happen to forgive must not cost all short ones."""
+def _too_slow(pairs: Sequence[tuple[int, float]], labels: Sequence[np.ndarray]) -> np.ndarray:
+    """(pairs, C) whether a bout needs more than a third of the behaviour's median annotated bout to be found, by its
+    least duration or, at a log odd of 1, by its two switches: what few bouts happen to forgive must not cost all short
+    ones."""
     width = labels[0].shape[1]
     lengths = [[stop - start for y in labels for start, stop in find_bouts(y[:, c] == PRESENT)] for c in range(width)]
     limit = np.array([max(np.median(n) / 3, 1) if n else np.inf for n in lengths])
-    return np.asarray(least)[:, None] > limit
+    return np.array([max(least, 2 * cost) for least, cost in pairs])[:, None] > limit
 
 
 def fit_decoder(log_odds: Sequence[np.ndarray], labels: Sequence[np.ndarray], *,
@@ -172,7 +173,7 @@ def fit_decoder(log_odds: Sequence[np.ndarray], labels: Sequence[np.ndarray], *,
     rare, known = bouts < min_bouts, bouts > 0
     if known.any():
         score[:, rare] = score[:, known].mean(1, keepdims=True)
-        score[_too_long([least for least, _ in pairs], labels)] = -1.0
+        score[_too_slow(pairs, labels)] = -1.0
     else:
         score[:] = 0
     chosen = [pairs[i] for i in np.argmax(score, axis=0)]

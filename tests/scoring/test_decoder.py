@@ -114,3 +114,43 @@ def test_a_rare_behaviour_takes_what_suits_the_others():
     assert (cost[1], least[1]) == (cost[0], least[0])
     cost, least = fit_decoder([gain], [np.zeros_like(labels)])
     assert cost.tolist() == [0, 0] and least.tolist() == [1, 1]
+
+
+def flashes_and_bouts(length):
+    """Eight bouts of `length` frames, a flash of evidence of 3 frames after each: a cost of 4 drops the flashes alone,
+    a lower one none of them, and so does a least duration of 5 and of 3."""
+    one = np.zeros(length + 50, np.int8)
+    one[10 : 10 + length] = 1
+    labels = np.tile(one, 8)[:, None]
+    gain = np.where(labels == 1, 2.0, -4.0)
+    gain[np.arange(8)[:, None] * len(one) + length + 30 + np.arange(3)] = 2.0
+    return gain, labels
+
+
+@pytest.mark.parametrize(("length", "wanted"), [(24, 4), (23, 0), (9, 0)])
+def test_a_cost_that_takes_over_a_third_of_a_median_bout_to_earn_is_not_chosen(length, wanted):
+    gain, labels = flashes_and_bouts(length)
+    assert (viterbi(gain, [4.0], [1]) == (labels == 1)).all()  # the best there is, but for bouts that are shorter
+    cost, least = fit_decoder([gain], [labels], min_frames=(1,))
+    assert (cost.tolist(), least.tolist()) == ([wanted], [1])
+
+
+@pytest.mark.parametrize(("length", "wanted"), [(15, 5), (14, 1), (9, 1)])
+def test_a_least_duration_over_a_third_of_a_median_bout_is_not_chosen(length, wanted):
+    gain, labels = flashes_and_bouts(length)
+    assert (viterbi(gain, [0.0], [5]) == (labels == 1)).all()
+    assert fit_decoder([gain], [labels], switch_costs=(0.0,))[1].tolist() == [wanted]
+
+
+def test_short_behaviours_are_spared_beside_long_ones():
+    pairs = [[x[:470] for x in flashes_and_bouts(length)] for length in (9, 30)]
+    cost, _ = fit_decoder(*([np.hstack(x)] for x in zip(*pairs, strict=True)), min_frames=(1,))
+    assert cost.tolist() == [0, 4]
+
+
+def test_a_rare_short_behaviour_is_spared_too():
+    (rare, few), (gain, labels) = flashes_and_bouts(9), flashes_and_bouts(30)
+    rare, few = (np.resize(x, (len(gain), 1)) for x in (rare, few))
+    few[2 * 59 :] = 0  # two bouts left: it takes what suits the others, as far as its own bouts allow
+    cost, _ = fit_decoder([np.hstack([rare, gain])], [np.hstack([few, labels])], min_frames=(1,))
+    assert cost[1] == 4 and cost[0] <= 1
