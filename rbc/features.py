@@ -26,7 +26,7 @@ class Crop:
     pose: Tensor  # (B, T, K, 3) px, px, likelihood
     ready_imu: Tensor  # (B, T, F)
     ready_pose: Tensor  # (B, T, F)
-    valid: Tensor  # (B, T, 2)
+    there: Tensor  # (B, T, 2) has the modality anything to read? Interpolated counts, as do doubtful clocks
     body_length_px: Tensor  # (B,)
     setup: Tensor  # (B,) row of the adapter, 0 = the shared map alone
 
@@ -133,7 +133,7 @@ def programmed_targets(crop: Crop, recipe: Recipe) -> tuple[Tensor, Tensor]:
 
 def _with_future(columns: list[Tensor], crop: Crop, recipe: Recipe) -> Tensor:
     if not columns:
-        return crop.valid.new_zeros(*crop.valid.shape[:2], 0, dtype=torch.float32)
+        return crop.there.new_zeros(*crop.there.shape[:2], 0, dtype=torch.float32)
     now = torch.cat(columns, -1)
     ahead = recipe.frames(0.5)
     later = nnf.pad(now.transpose(1, 2), (0, ahead), mode="replicate").transpose(1, 2)[:, ahead:]
@@ -197,7 +197,7 @@ def empty_crop(recipe: Recipe, frames: int) -> Crop:
 
 def session_crop(session, start: int, stop: int, recipe: Recipe, row: int = 0) -> Crop:
     """Crop (B = 1) of frames start to stop of a Session, columns in the recipe's order; frames beyond the session and
-    columns that it lacks are NaN and invalid."""
+    columns that it lacks are NaN."""
     a = min(max(start, 0), stop)
     b = max(min(stop, len(session)), a)
 
@@ -208,34 +208,30 @@ def session_crop(session, start: int, stop: int, recipe: Recipe, row: int = 0) -
                 out[a - start : b - start, i] = array[a:b, have.index(name)]
         return torch.from_numpy(out)[None]
 
-    valid = np.zeros((stop - start, 2), bool)
-    valid[a - start : b - start] = session.valid[a:b]
-    imu_there, pose_there = torch.from_numpy(valid)[None, ..., 0], torch.from_numpy(valid)[None, ..., 1]
-
-    def where(there: Tensor, x: Tensor) -> Tensor:
-        return torch.where(there.reshape(*there.shape, *[1] * (x.dim() - 2)), x, torch.nan)
-
+    imu = columns(session.imu, session.imu_names, IMU_CHANNELS)
     pose = columns(session.pose, session.keypoints, recipe.keypoints)[..., [0, 1, -1]]  # the height of 3D is left out
+    ready_imu = columns(session.ready_imu, session.ready_imu_names, recipe.ready_imu_names)
+    ready_pose = columns(session.ready_pose, session.ready_pose_names, recipe.ready_pose_names)
+    axis = [recipe.keypoints.index(name) for name in recipe.body_axis if name in recipe.keypoints]
+    seen = pose[:, :, axis, 0].isfinite().all(-1) & bool(axis)  # no feature of the pose without the body's axis
+    felt = imu.isfinite().any(-1)
+    there = [felt | ready_imu.isfinite().any(-1), seen | ready_pose.isfinite().any(-1)]
     scale = session.body_length_px if np.isfinite(session.body_length_px) else 1.0
     return Crop(
-        where(imu_there, columns(session.imu, session.imu_names, IMU_CHANNELS)),
-        where(imu_there, columns(session.bands, session.band_names, recipe.band_names)),
-        where(pose_there, pose),
-        where(imu_there, columns(session.ready_imu, session.ready_imu_names, recipe.ready_imu_names)),
-        where(pose_there, columns(session.ready_pose, session.ready_pose_names, recipe.ready_pose_names)),
-        torch.from_numpy(valid)[None], torch.tensor([scale], dtype=torch.float32), torch.tensor([row]),
+        imu, columns(session.bands, session.band_names, recipe.band_names), pose, ready_imu, ready_pose,
+        torch.stack(there, -1), torch.tensor([scale], dtype=torch.float32), torch.tensor([row]),
     )
 
 
 def feature_chunks(session, recipe: Recipe, chunk: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features (n, F) of both modalities of a whole session, chunk by chunk; NaN where missing or not valid."""
+    """Features (n, F) of both modalities of a whole session, chunk by chunk; NaN where missing."""
     margin = recipe.frames(1.0) + recipe.frames(0.5)
     for start in range(0, len(session), chunk):
         stop = min(start + chunk, len(session))
         crop = session_crop(session, start - margin, stop + margin, recipe)
-        valid = crop.valid[0, margin:-margin]
+        there = crop.there[0, margin:-margin]
         pair = imu_features(crop, recipe), pose_features(crop, recipe)
-        yield tuple(torch.where(valid[:, m, None], x[0, margin:-margin], torch.nan) for m, x in enumerate(pair))
+        yield tuple(torch.where(there[:, m, None], x[0, margin:-margin], torch.nan) for m, x in enumerate(pair))
 
 
 def session_features(session, recipe: Recipe) -> np.ndarray:

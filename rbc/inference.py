@@ -34,6 +34,11 @@ class Encoded:
         """What each head reads: a latent (T, D), and the features (T, F) of its modality, of both for the fused one."""
         return list(zip(self.latents, (*self.features, np.concatenate(self.features, axis=1)), strict=True))
 
+    def at(self, rows: np.ndarray) -> "Encoded":
+        """The frames in rows (N,)."""
+        features = tuple(x[rows] for x in self.features)
+        return Encoded(self.latents[:, rows], self.probability[rows], self.similarity[rows], features, self.there[rows])
+
 
 ClassMap = tuple[Tensor, Tensor]
 """Which scaled features a mixture of behaviours makes expect: per modality a linear map (C + 1, F) from probabilities
@@ -60,28 +65,28 @@ def encode(network: Network, session: Session, recipe: Recipe, row: int = 0) -> 
         crop = type(crops[0])(*(torch.cat(c) for c in zip(*(vars(x).values() for x in crops), strict=True)))
         crop = crop.map(lambda x: x.to(device))
         imu, pose = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
-        latents = network(imu, pose, crop.valid, crop.setup)
+        latents = network(imu, pose, crop.there, crop.setup)
         inner = [z[:, margin : margin + CHUNK] for z in latents.three]
         probability = torch.sigmoid(network.heads(tuple(inner)))  # (B, CHUNK, M, C)
         similarity = network.prototypes.similarity(inner[2])
         stacked = torch.stack(inner, 2)  # (B, CHUNK, M, D)
         features = [
-            torch.where(crop.valid[..., m, None], adapter.shifted(x, crop.setup), 0.0)[:, margin : margin + CHUNK]
+            torch.where(crop.there[..., m, None], adapter.shifted(x, crop.setup), 0.0)[:, margin : margin + CHUNK]
             for m, (adapter, x) in enumerate(zip(network.adapters, (imu, pose), strict=True))
         ]
-        pieces.append(tuple(x.flatten(0, 1).cpu() for x in (stacked, probability, similarity, *features)))
-    latents, probability, similarity, *features = (
+        there = crop.there[:, margin : margin + CHUNK]
+        pieces.append(tuple(x.flatten(0, 1).cpu() for x in (stacked, probability, similarity, there, *features)))
+    latents, probability, similarity, there, *features = (
         torch.cat(c)[: len(session)].numpy() for c in zip(*pieces, strict=True)
     )
-    valid = np.asarray(session.valid)
-    fused = valid.any(1) & valid.any(0).all()  # a modality that is never there leaves the other's own head to speak
-    there = np.concatenate([valid, fused[:, None]], axis=1)
+    fused = there.any(1) & there.any(0).all()  # a modality that is never there leaves the other's own head to speak
+    there = np.concatenate([there, fused[:, None]], axis=1)
     return Encoded(np.ascontiguousarray(latents.transpose(1, 0, 2)), probability, similarity, tuple(features), there)
 
 
 @torch.inference_mode()
 def scaled_features(network: Network, session: Session, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """Scaled features (T, F) of both modalities, NaN where missing or not valid."""
+    """Scaled features (T, F) of both modalities, NaN where missing."""
     parts = [network.scale(*pair) for pair in feature_chunks(session, recipe, CHUNK)]
     return tuple(torch.cat(column) for column in zip(*parts, strict=True))
 

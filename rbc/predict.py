@@ -3,7 +3,7 @@
 DIR holds a sessions.csv (or an older layout), as data.root does; labels are neither needed nor looked at.
 OUT/<session>.csv has a row per frame of the common clock: time_s, video_frame (the nearest; empty without a
 video), per behaviour <behaviour>_probability and 0/1 <behaviour>, then valid_imu and valid_pose. A frame in
-which neither is valid keeps its row: its probabilities are what the model says of nothing, its decisions 0.
+which there is nothing of either to read (short gaps are bridged) keeps its row: its decisions are 0.
 OUT/bouts.csv has a row per bout; stop_s and stop_frame are exclusive, and frames are the video's.
 """
 
@@ -64,7 +64,7 @@ def predict(model: Path, recordings: Path, out: Path, overwrite: bool = False) -
                 found += drift_notes(share_outside(scaled_features(network, session, recipe), notes["feature_range"]))
                 guess = classifier.guess({name: session}, notes["adapt"])[name]
                 probability = classifier.decision.probability(*guess)
-                decision = classifier.decision.decide(probability) & session.valid.any(1, keepdims=True)
+                decision = classifier.decision.decide(probability) & guess[1].any(1, keepdims=True)
                 write_table(folder / f"{name}.csv", frame_table(session, probability, decision))
                 bouts.append(bout_table(session, probability, decision))
                 table.loc[name, ["imu", "pose"]] = session.valid.mean(0)

@@ -143,7 +143,59 @@ def test_a_crop_holds_the_sessions_frames_and_nothing_beyond_its_ends():
     np.testing.assert_array_equal(crop.pose[0, 7:107], session.pose)
     outside = [*range(7), *range(107, 117)]
     assert crop.imu[0, outside].isnan().all() and crop.pose[0, outside].isnan().all()
-    assert not crop.valid[0, outside].any() and crop.valid[0, 7:107].all()
+    assert not crop.there[0, outside].any() and crop.there[0, 7:107].all()
+
+
+def test_there_is_something_to_read_wherever_a_number_is_whatever_validity_says():
+    session = tiny.session()
+    felt, seen = np.isfinite(session.imu).any(1), np.isfinite(session.pose[:, [1, 3], 0]).all(1)
+    for valid in (session.valid, np.zeros_like(session.valid), np.ones_like(session.valid)):
+        crop = session_crop(replace(session, valid=valid), 0, 300, RECIPE)
+        np.testing.assert_array_equal(crop.there[0], np.stack([felt, seen], 1))
+        np.testing.assert_array_equal(crop.imu[0], session.imu)
+        np.testing.assert_array_equal(crop.pose[0], session.pose)
+    assert (felt.sum(), seen.sum()) == (280, 270)
+
+
+def test_a_bridged_gap_is_there_and_has_features():
+    session = tiny.session(gaps=False)
+    bridged = np.ones((300, 2), bool)
+    bridged[100:110], bridged[200:210, 1] = False, False
+    crop = session_crop(replace(session, valid=bridged), 0, 300, RECIPE)
+    assert crop.there.all()
+    features, whole = (session_features(s, RECIPE) for s in (replace(session, valid=bridged), session))
+    np.testing.assert_array_equal(features, whole)
+    assert np.isfinite(features[100:110]).any(1).all()
+
+
+def test_one_channel_is_something_but_no_pose_is_without_the_bodys_axis():
+    session = tiny.session(frames=60, gaps=False)
+    imu, pose = np.array(session.imu), np.array(session.pose)
+    imu[:10, 1:], imu[10:20] = np.nan, np.nan
+    pose[20:30, [0, 2]], pose[30:40, 1], pose[40:50, 3, :2] = np.nan, np.nan, np.nan  # nose and back, neck, tail base
+    there = session_crop(replace(session, imu=imu, pose=pose), 0, 60, RECIPE).there[0].numpy()
+    np.testing.assert_array_equal(np.flatnonzero(~there[:, 0]), np.arange(10, 20))
+    np.testing.assert_array_equal(np.flatnonzero(~there[:, 1]), np.arange(30, 50))
+    tailless = replace(session, keypoints=("nose", "neck", "back"), pose=session.pose[:, :3])
+    assert not session_crop(tailless, 0, 60, RECIPE).there[..., 1].any()
+
+
+def test_ready_made_features_are_something_to_read_on_their_own():
+    recipe = Recipe(50.0, (), ("neck", "tail_base"), ("nose", "neck"), (), (), ("x", "y"), ("z",))
+    ready_imu, ready_pose = np.ones((60, 2), "f4"), np.ones((60, 1), "f4")
+    ready_imu[:10, 0], ready_imu[10:20], ready_pose[30:40] = np.nan, np.nan, np.nan
+    session = tiny.session(frames=60, ready_imu=ready_imu, ready_imu_names=("x", "y"), ready_pose=ready_pose,
+                           ready_pose_names=("z",)).without("imu")
+    there = session_crop(replace(session, ready_imu=ready_imu), 0, 60, recipe).there[0].numpy()
+    np.testing.assert_array_equal(np.flatnonzero(~there[:, 0]), np.arange(10, 20))
+    np.testing.assert_array_equal(np.flatnonzero(~there[:, 1]), np.arange(30, 40))
+    assert not session_crop(session, 0, 60, recipe).there[..., 0].any()
+
+
+@pytest.mark.parametrize("lost", ["imu", "pose"])
+def test_a_lost_modality_is_nowhere_there(lost):
+    there = session_crop(tiny.session(gaps=False).without(lost), 0, 300, RECIPE).there[0]
+    assert there.all(0).tolist() == [lost != "imu", lost != "pose"] and there.any(0).tolist() == there.all(0).tolist()
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-50, -10), (-10, 0), (100, 130), (120, 320), (-30, 400)])
@@ -151,7 +203,7 @@ def test_a_crop_may_lie_beyond_the_session(start, stop):
     crop = session_crop(tiny.session(frames=100), start, stop, RECIPE)
     assert crop.imu.shape[1] == stop - start
     inside = torch.arange(start, stop).clamp(0, 99) == torch.arange(start, stop)
-    assert not crop.valid[0, ~inside].any()
+    assert not crop.there[0, ~inside].any()
     assert crop.imu[0, ~inside].isnan().all() and crop.pose[0, ~inside].isnan().all()
 
 

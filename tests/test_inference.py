@@ -53,11 +53,11 @@ def test_the_halo_holds_all_that_decides_a_frame(kind, chunks):
     assert margin % model.network.GRID == 0
     before = encode(model.network, session, model.recipe)
     for t in (447, 448, 470):
-        imu, pose, valid = np.array(session.imu), np.array(session.pose), np.array(session.valid)
+        imu, pose = np.array(session.imu), np.array(session.pose)
         imu[t] += 5
         pose[t, :, :2] += 30
-        valid[t + 1] = False
-        after = encode(model.network, replace(session, imu=imu, pose=pose, valid=valid), model.recipe)
+        imu[t + 1] = pose[t + 1] = np.nan
+        after = encode(model.network, replace(session, imu=imu, pose=pose), model.recipe)
         moved = np.flatnonzero(np.abs(after.latents - before.latents).max((0, 2)) > 1e-5)
         assert {t - 1, t + 2} <= set(moved.tolist())
         assert t + 1 - moved.min() <= margin and moved.max() - t <= margin
@@ -76,12 +76,31 @@ def test_a_missing_modality_is_said_to_be_missing_and_leaves_all_finite(kind, lo
     assert not any(encoded.there[:, column[m]].any() for m in column if lost in (m, "both"))
 
 
-def test_what_lies_in_invalid_frames_does_not_matter():
-    model, session = tiny.model(), tiny.session()
+def test_what_validity_says_does_not_matter_and_a_bridged_gap_is_there():
+    model, session = tiny.model(), tiny.session(gaps=False)
+    whole = encode(model.network, session, model.recipe)
+    bridged = replace(session, valid=tiny.session().valid)
+    assert not bridged.valid.all() and whole.there.all()
+    assert_same(encode(model.network, bridged, model.recipe), whole, atol=0)
+
+
+def test_heads_are_there_where_their_modality_is_the_fused_one_where_any_is():
+    model, session = tiny.model(), tiny.session(gaps=False)
     imu, pose = np.array(session.imu), np.array(session.pose)
-    imu[~session.valid[:, 0]], pose[~session.valid[:, 1]] = 1e6, np.nan
-    changed = encode(model.network, replace(session, imu=imu, pose=pose), model.recipe)
-    assert_same(changed, encode(model.network, session, model.recipe), atol=0)
+    imu[50:100], pose[80:130] = np.nan, np.nan
+    there = encode(model.network, replace(session, imu=imu, pose=pose), model.recipe).there
+    lacks = [np.flatnonzero(~column).tolist() for column in there.T]
+    assert lacks == [list(range(50, 100)), list(range(80, 130)), list(range(80, 100))]
+
+
+def test_frames_at_rows_are_those_frames_of_everything():
+    model, session = tiny.model(), tiny.session()
+    whole, rows = encode(model.network, session, model.recipe), np.array([0, 4, 151, 299])
+    some = whole.at(rows)
+    np.testing.assert_array_equal(some.latents, whole.latents[:, rows])
+    for got, wanted in zip(arrays(some)[1:], arrays(whole)[1:], strict=True):
+        np.testing.assert_array_equal(got, wanted[rows])
+    assert [z.shape for z, _ in some.read] == [(4, 8)] * 3
 
 
 def test_one_bad_value_stays_where_it_is(chunks):

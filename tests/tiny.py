@@ -38,16 +38,18 @@ def session(name: str = "F1D1", frames: int = 300, seed: int = 0, gaps: bool = T
     acc = np.array([0.0, 0.0, 9.81]) + busy * rng.normal(0, 1, (frames, 3))
     gyro = np.stack([0 * yaw_rate, 0 * yaw_rate, yaw_rate], 1) + 0.1 * rng.normal(0, 1, (frames, 3))
     pose = np.concatenate([points, np.ones((frames, 4, 1))], -1)
+    imu, bands = np.concatenate([acc, gyro], 1), np.log10(busy * [1.0, 2.0])
     valid = np.ones((frames, 2), bool)
     if gaps:
         valid[frames // 3 : frames // 3 + 20, 0] = False
         valid[frames // 2 : frames // 2 + 30, 1] = False
+        imu[~valid[:, 0]] = bands[~valid[:, 0]] = pose[~valid[:, 1]] = np.nan
         pose[frames // 5 : frames // 5 + 15, 0, :2] = np.nan
     fields = dict(
         name=name, animal=name[:2], setup=name, rate_hz=RATE_HZ, behaviours=BEHAVIOURS, keypoints=KEYPOINTS,
         imu_names=IMU_CHANNELS, band_names=BANDS, ready_imu_names=(), ready_pose_names=(), annotator_names=("A",),
-        body_length_px=80.0, time=np.arange(frames) / RATE_HZ, imu=np.concatenate([acc, gyro], 1).astype("f4"),
-        bands=np.log10(busy * [1.0, 2.0]).astype("f4"), pose=pose.astype("f4"), ready_imu=np.zeros((frames, 0), "f4"),
+        body_length_px=80.0, time=np.arange(frames) / RATE_HZ, imu=imu.astype("f4"),
+        bands=bands.astype("f4"), pose=pose.astype("f4"), ready_imu=np.zeros((frames, 0), "f4"),
         ready_pose=np.zeros((frames, 0), "f4"), valid=valid, labels=np.eye(3, dtype="i1")[doing],
         annotators=np.eye(3, dtype="i1")[doing][None], video_frame=np.arange(frames, dtype="i4"),
     )

@@ -43,9 +43,9 @@ def align_sessions(network: Network, labelled: Corpus, everything: Corpus, *, st
         labels = labelled.labels_of(picks, crop_frames)
         free = [pick for _ in range(2) for pick in anywhere.draw(batch_size // 4, chance.rng)]
         view = view_of(everything.batch(picks + free, crop_frames), everything.recipe, network)
-        adapted = network(view.imu, view.pose, view.valid, view.setup).fused
+        adapted = network(view.imu, view.pose, view.there, view.setup).fused
         with torch.no_grad():
-            shared = network(view.imu, view.pose, view.valid, torch.zeros_like(view.setup)).fused
+            shared = network(view.imu, view.pose, view.there, torch.zeros_like(view.setup)).fused
         frames = torch.as_tensor(np.sort(chance.rng.choice(half * crop_frames, _count(half, crop_frames), False)))
         source = torch.tensor([session_index[n] for n, _ in picks]).repeat_interleave(crop_frames)
         return {
@@ -77,7 +77,7 @@ def _probe(network: Network, corpus: Corpus, sampler: LabelSampler, batch_size: 
         for _ in range(12):
             picks = sampler.draw(batch_size, chance.rng)
             view = view_of(corpus.batch(picks, frames), corpus.recipe, network)
-            latents.append(network(view.imu, view.pose, view.valid, view.setup).fused.flatten(0, 1))
+            latents.append(network(view.imu, view.pose, view.there, view.setup).fused.flatten(0, 1))
             labels.append(corpus.labels_of(picks, frames).flatten(0, 1))
     z, y = torch.cat(latents), torch.cat(labels)  # (N, D), (N, C)
     probe = nn.Linear(z.shape[1], y.shape[1])

@@ -69,7 +69,7 @@ def add_noise(crop: Crop, share: float, generator: Generator) -> Crop:
 
 def drop_keypoints(crop: Crop, share: float, generator: Generator) -> Crop:
     """Some keypoints (and ready-made pose features) missing for a stretch of a quarter of the crop."""
-    batch, frames = crop.valid.shape[:2]
+    batch, frames = crop.there.shape[:2]
     length = max(frames // 4, 1)
 
     def hide(x: Tensor) -> Tensor:  # (B, T, K, ...)
@@ -86,9 +86,9 @@ def drop_keypoints(crop: Crop, share: float, generator: Generator) -> Crop:
 
 def drop_modality(crop: Crop, share: float, generator: Generator) -> Crop:
     """`share` of the crops lose one modality, either one; never the only one that they have."""
-    batch = crop.valid.shape[0]
+    batch = crop.there.shape[0]
     chosen = torch.rand(batch, generator=generator) < share
     which = torch.randint(0, 2, (batch,), generator=generator)
-    other_there = crop.valid.any(1)[torch.arange(batch), 1 - which]
+    other_there = crop.there.any(1)[torch.arange(batch), 1 - which]
     drop = nnf.one_hot(which, 2).bool() & (chosen & other_there)[:, None]  # (B, 2)
-    return replace(crop, valid=crop.valid & ~drop[:, None])
+    return replace(crop, there=crop.there & ~drop[:, None])

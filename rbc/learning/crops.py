@@ -60,7 +60,7 @@ def _positions(span: int, frames: int) -> Tensor:
 
 def warped(crop: Crop, frames: int) -> Crop:
     """The crop stretched or squeezed in time to `frames` frames, linear between neighbours."""
-    span = crop.valid.shape[1]
+    span = crop.there.shape[1]
     place = _positions(span, frames)
     low = place.floor().long()
     high = (low + 1).clamp_max(span - 1)

@@ -60,10 +60,10 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
             soft, sure = losses.consistency_targets(opinion, near, consistency_threshold)
             strong = view_of(augment(free, chance.generator, **augmentation), everything.recipe, network)
             student.append(_forgetful(_noisy(strong, 2 * noise_std, chance), chance))
-        together = View(*(torch.cat([getattr(v, k) for v in student]) for k in ("imu", "pose", "valid", "setup")))
-        latents = network(together.imu, together.pose, together.valid, together.setup)
+        together = View(*(torch.cat([getattr(v, k) for v in student]) for k in ("imu", "pose", "there", "setup")))
+        latents = network(together.imu, together.pose, together.there, together.setup)
         logits = network.heads(latents.three)  # (B, T, M, C)
-        there = _heads_there(together.valid)[..., None]  # (B, T, M, 1)
+        there = _heads_there(together.there)[..., None]  # (B, T, M, 1)
         own = slice(0, batch_size)
         terms = {"bce": losses.asymmetric_loss(
             logits[own], target[:, :, None].expand_as(logits[own]), weight[:, :, None] * there[own], negative_focus)}
@@ -91,7 +91,7 @@ def mix(view: View, target: Tensor, weight: Tensor, strength: float, chance: Cha
     share = float(chance.rng.beta(strength, strength))
     order = torch.randperm(len(target), generator=chance.generator)
     blend = lambda x: share * x + (1 - share) * x[order]  # noqa: E731
-    mixed = replace(view, imu=blend(view.imu), pose=blend(view.pose), valid=view.valid & view.valid[order])
+    mixed = replace(view, imu=blend(view.imu), pose=blend(view.pose), there=view.there & view.there[order])
     return mixed, blend(target), weight * weight[order]
 
 
@@ -105,16 +105,16 @@ def _forgetful(view: View, chance: Chance) -> View:
     return replace(view, setup=torch.where(forget, 0, view.setup))
 
 
-def _heads_there(valid: Tensor) -> Tensor:
+def _heads_there(there: Tensor) -> Tensor:
     """(B, T, M) which heads have something to read, as numbers."""
-    return torch.cat([valid, valid.any(-1, keepdim=True)], -1).float()
+    return torch.cat([there, there.any(-1, keepdim=True)], -1).float()
 
 
 @torch.no_grad()
 def _opinion(teacher: Network, view: View) -> tuple[Tensor, Tensor]:
     """The teacher's probabilities (B, T, C), mean of the heads that have something to read, and similarity (B, T, C)."""
-    latents = teacher(view.imu, view.pose, view.valid, view.setup)
-    there = _heads_there(view.valid)[..., None]  # (B, T, M, 1)
+    latents = teacher(view.imu, view.pose, view.there, view.setup)
+    there = _heads_there(view.there)[..., None]  # (B, T, M, 1)
     probability = (torch.sigmoid(teacher.heads(latents.three)) * there).sum(2) / there.sum(2).clamp_min(1)
     return probability, teacher.prototypes.similarity(latents.fused)
 

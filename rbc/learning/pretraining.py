@@ -36,7 +36,7 @@ class Tasks(nn.Module):
 class View:
     imu: Tensor  # (B, T, F) scaled, NaN where missing
     pose: Tensor
-    valid: Tensor  # (B, T, 2)
+    there: Tensor  # (B, T, 2)
     setup: Tensor
 
 
@@ -44,7 +44,7 @@ def view_of(crop: Crop, recipe: Recipe, network: Network) -> View:
     """Scaled features of a crop, without gradient."""
     with torch.no_grad():
         imu, pose = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
-    return View(imu, pose, crop.valid, crop.setup)
+    return View(imu, pose, crop.there, crop.setup)
 
 
 @torch.no_grad()
@@ -114,11 +114,11 @@ def _masked_pass(tasks: Tasks, view: View, kind: str, share: float, generator) -
     """Latents of the view with frames hidden, and which frames (B, T) were."""
     seen = latent_mask(view.imu, share, kind, generator)  # (B, T, 1)
     hide = lambda x: torch.where(seen > 0, x, torch.nan)  # noqa: E731
-    return tasks.network(hide(view.imu), hide(view.pose), view.valid, view.setup), seen[..., 0] == 0
+    return tasks.network(hide(view.imu), hide(view.pose), view.there, view.setup), seen[..., 0] == 0
 
 
 def _foresight(latents: Latents, view: View) -> Tensor:
-    both = view.valid.all(-1)
+    both = view.there.all(-1)
     return losses.foresight_loss(latents.imu_foreseen, latents.imu, both) + losses.foresight_loss(
         latents.pose_foreseen, latents.pose, both
     )
@@ -126,7 +126,7 @@ def _foresight(latents: Latents, view: View) -> Tensor:
 
 def _reconstruction(tasks: Tasks, latents: Latents, hidden: Tensor, view: View) -> Tensor:
     back = ((tasks.imu_back(latents.imu), view.imu, 0), (tasks.pose_back(latents.pose), view.pose, 1))
-    return sum(losses.reconstruction_loss(p, x, hidden & view.valid[..., m]) for p, x, m in back if x.shape[-1])
+    return sum(losses.reconstruction_loss(p, x, hidden & view.there[..., m]) for p, x, m in back if x.shape[-1])
 
 
 def _programmed(tasks: Tasks, latents: Latents, crop: Crop, recipe: Recipe) -> Tensor:

@@ -117,7 +117,9 @@ class Session:
         """The same session with one modality gone for its whole length."""
         valid = np.array(self.valid)
         valid[:, MODALITIES.index(modality)] = False
-        return replace(self, valid=valid)
+        lost = {"imu": ("imu", "bands", "ready_imu"), "pose": ("pose", "ready_pose")}[modality]
+        gone = {name: np.broadcast_to(np.float32(np.nan), getattr(self, name).shape) for name in lost}
+        return replace(self, valid=valid, **gone)
 
 
 def activity(session: Session) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -127,7 +129,9 @@ def activity(session: Session) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     acc, gyro = ([column.get(f"{kind}_{axis}", nothing) for axis in "xyz"] for kind in ("acc", "gyro"))
     speed = nothing
     if session.keypoints:
-        centre = np.asarray(session.pose[..., :2], "f8").mean(1, where=~np.isnan(session.pose[..., :2]))
+        points = np.asarray(session.pose[..., :2], "f8")
+        count = (~np.isnan(points)).sum(1)
+        centre = np.nansum(points, 1) / np.where(count > 0, count, np.nan)
         speed = np.linalg.norm(np.gradient(centre, axis=0), axis=1) * session.rate_hz / session.body_length_px
     return np.abs(np.sqrt(sum(a**2 for a in acc)) - 9.81), np.degrees(np.sqrt(sum(g**2 for g in gyro))), speed
 

@@ -29,7 +29,7 @@ def unchanged(one: Crop, other: Crop, *names: str) -> None:
         torch.testing.assert_close(getattr(one, name), getattr(other, name), equal_nan=True, rtol=0, atol=0)
 
 
-OTHERS = ("bands", "ready_imu", "ready_pose", "valid", "body_length_px", "setup")
+OTHERS = ("bands", "ready_imu", "ready_pose", "there", "body_length_px", "setup")
 
 
 def test_rotations_are_rotations_about_the_vector_by_its_length():
@@ -82,7 +82,7 @@ def test_another_camera_is_one_linear_map_per_crop(crop):
 
 def test_noise_is_a_share_of_each_channels_deviation_and_fills_no_gap(crop):
     noisy = add_noise(crop, 0.5, generator())
-    unchanged(noisy, crop, "valid", "body_length_px", "setup", "ready_imu", "ready_pose")
+    unchanged(noisy, crop, "there", "body_length_px", "setup", "ready_imu", "ready_pose")
     for name in ("imu", "bands"):
         before, after = getattr(crop, name).flatten(0, 1), getattr(noisy, name).flatten(0, 1)
         assert torch.equal(before.isnan(), after.isnan())
@@ -112,15 +112,15 @@ def test_dropped_keypoints_are_missing_for_a_quarter_and_all_else_is_as_it_was(c
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
 def test_one_modality_at_most_is_dropped_and_never_the_only_one(crop, share):
-    valid = torch.ones(600, 10, 2, dtype=torch.bool)
-    valid[:200, :, 0], valid[200:400, :, 1], valid[400:500, 3:, 1] = False, False, False
-    wide = Crop(**{k: v[:1].expand(600, *v.shape[1:]) for k, v in vars(crop).items() if k != "valid"}, valid=valid)
+    there = torch.ones(600, 10, 2, dtype=torch.bool)
+    there[:200, :, 0], there[200:400, :, 1], there[400:500, 3:, 1] = False, False, False
+    wide = Crop(**{k: v[:1].expand(600, *v.shape[1:]) for k, v in vars(crop).items() if k != "there"}, there=there)
     dropped = drop_modality(wide, share, generator())
-    unchanged(dropped, wide, *(k for k in vars(wide) if k != "valid"))
-    assert not (dropped.valid & ~valid).any()
-    assert torch.equal(dropped.valid[:400], valid[:400])
-    lost = (valid & ~dropped.valid).any(1)[400:]  # (B, 2)
-    assert not lost.all(1).any() and dropped.valid.flatten(1).any(1).all()
+    unchanged(dropped, wide, *(k for k in vars(wide) if k != "there"))
+    assert not (dropped.there & ~there).any()
+    assert torch.equal(dropped.there[:400], there[:400])
+    lost = (there & ~dropped.there).any(1)[400:]  # (B, 2)
+    assert not lost.all(1).any() and dropped.there.flatten(1).any(1).all()
     assert lost.any(1).float().mean() == pytest.approx(share, abs=0.08)
     if share:
         assert lost.float().mean(0).min() > share / 2 - 0.1  # either one

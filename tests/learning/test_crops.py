@@ -50,7 +50,7 @@ def test_the_ledger_records_exactly_what_was_served():
 def test_what_lies_beyond_an_end_is_missing_and_not_scored():
     made = corpus()
     crop, labels = made.batch([("M1D1", 50)], 64), made.labels_of([("M1D1", 50)], 64)
-    assert not crop.valid[0, 40:].any() and crop.pose[0, 40:].isnan().all()
+    assert not crop.there[0, 40:].any() and crop.pose[0, 40:].isnan().all()
     assert (labels[0, 40:] == -1).all() and (labels[0, :40] >= 0).all()
 
 
@@ -62,7 +62,7 @@ def test_a_warp_of_one_is_the_crop_itself():
     again = warped(crop, 64)
     known = ~again.imu.isnan()
     torch.testing.assert_close(again.imu[known], crop.imu[known], atol=1e-3, rtol=0)
-    assert torch.equal(again.valid, crop.valid)
+    assert torch.equal(again.there, crop.there)
 
 
 @pytest.mark.parametrize("warp", [0.8, 1.25])
@@ -77,7 +77,7 @@ def test_a_warped_ramp_is_a_ramp_of_another_slope(warp):
     np.testing.assert_allclose(crop.imu[0, :, 0], 20 + np.linspace(0, span - 1, 64), atol=1e-3)
     inside = np.abs(crop.imu[0, :, 0].numpy() - 60) > 1
     np.testing.assert_array_equal(labels[0, inside, 0], crop.imu[0, inside, 0] >= 60)
-    assert crop.valid.all() and crop.body_length_px.tolist() == [80] and crop.pose.shape == (1, 64, 4, 3)
+    assert crop.there.all() and crop.body_length_px.tolist() == [80] and crop.pose.shape == (1, 64, 4, 3)
 
 
 def test_a_warp_invents_no_values_over_gaps():

@@ -91,13 +91,13 @@ def test_mixed_crops_count_only_what_both_scored():
     torch.manual_seed(0)
     x = torch.randn(6, 5, 3)
     x[1, 2, 0] = torch.nan
-    valid = torch.rand(6, 5, 2) > 0.3
+    there = torch.rand(6, 5, 2) > 0.3
     target, weight = (torch.rand(6, 5, 2) > 0.5).float(), (torch.rand(6, 5, 2) > 0.3).float()
-    view, chance = View(x, x.clone(), valid, torch.arange(6)), Chance(0)
+    view, chance = View(x, x.clone(), there, torch.arange(6)), Chance(0)
     state = copy.deepcopy(chance.state())
     mixed, blended, both = mix(view, target, weight, 0.4, chance)
     chance.restore(state)
     share, order = chance.rng.beta(0.4, 0.4), torch.randperm(6, generator=chance.generator)
     torch.testing.assert_close(mixed.imu, share * x + (1 - share) * x[order], equal_nan=True)
     torch.testing.assert_close(blended, share * target + (1 - share) * target[order])
-    assert torch.equal(both, weight * weight[order]) and torch.equal(mixed.valid, valid & valid[order])
+    assert torch.equal(both, weight * weight[order]) and torch.equal(mixed.there, there & there[order])

@@ -84,7 +84,7 @@ def test_scaling_of_features_that_nobody_has_is_neutral():
 
 def test_whole_sessions_serve_every_frame_once():
     made = corpus()
-    assert [c.valid.shape[1] for c in whole_sessions(made, frames=64)] == [64, 64, 64, 8] * 2
+    assert [c.there.shape[1] for c in whole_sessions(made, frames=64)] == [64, 64, 64, 8] * 2
     assert set(map(tuple, made.ledger.intervals().values())) == {((0, 200),)}
 
 

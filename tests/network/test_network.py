@@ -13,7 +13,7 @@ def inputs(network, frames: int = 128) -> tuple[torch.Tensor, ...]:
     crops = [session_crop(tiny.session(name, seed=i), 0, frames, tiny.RECIPE) for i, name in enumerate("AB")]
     pairs = [network.scale(imu_features(c, tiny.RECIPE), pose_features(c, tiny.RECIPE)) for c in crops]
     imu, pose = (torch.cat(column) for column in zip(*pairs, strict=True))
-    return imu, pose, torch.cat([c.valid for c in crops]), torch.tensor([1, 2])
+    return imu, pose, torch.cat([c.there for c in crops]), torch.tensor([1, 2])
 
 
 PATTERNS = {

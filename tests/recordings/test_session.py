@@ -64,9 +64,25 @@ def test_every_array_that_does_not_fit_is_named(session):
     assert "time does not increase" in time and "labels hold other values" in values
 
 
-def test_without_a_modality_leaves_the_session_as_it_was(session):
-    imu_only = session.without("pose")
-    assert imu_only.valid.tolist() == [[True, False]] * 7 and session.valid.all()
+OF_MODALITY = {"imu": ("imu", "bands", "ready_imu"), "pose": ("pose", "ready_pose")}
+
+
+@pytest.mark.parametrize(("lost", "kept", "valid"), [("pose", "imu", [True, False]), ("imu", "pose", [False, True])])
+def test_without_a_modality_nothing_of_it_is_left_and_the_session_is_as_it_was(session, lost, kept, valid):
+    session = replace(session, pose=np.ones((7, 2, 3)), ready_imu=np.ones((7, 2)), ready_imu_names=("a", "b"))
+    other = session.without(lost)
+    assert other.valid.tolist() == [valid] * 7 and session.valid.all()
+    for name in OF_MODALITY[lost]:
+        assert getattr(other, name).shape == getattr(session, name).shape
+        assert np.isnan(getattr(other, name)).all() and np.isfinite(getattr(session, name)).all()
+    assert all(getattr(other, name) is getattr(session, name) for name in OF_MODALITY[kept])
+
+
+def test_a_session_without_a_modality_is_a_session(session, tmp_path):
+    bare = session.without("imu").without("pose")
+    bare.save(tmp_path / "F1D1")
+    loaded = Session.load(tmp_path / "F1D1")
+    assert np.isnan(loaded.imu).all() and loaded.imu.shape == (7, 3) and not loaded.valid.any()
 
 
 def test_an_existing_folder_is_not_overwritten(session, tmp_path):
