@@ -12,6 +12,7 @@ from rbc.inference import VISITOR, ClassMap, adapt, encode
 from rbc.learning.mlp import WindowMlp
 from rbc.outputs import write_json
 from rbc.recordings.session import Session
+from rbc.scoring.calibration import mean_of_heads
 from rbc.scoring.decision import Decision, Guess
 
 RECIPE = "recipe.json"
@@ -35,8 +36,7 @@ class Classifier:
         encoded = encode(network, session, recipe)
         probability = self.mlp.probability(encoded.read)
         if adaptive:
-            there = encoded.there[..., None]  # (T, M, 1)
-            adapt(network, self.class_map, session, recipe, (probability * there).sum(1) / there.sum(1).clip(1))
+            adapt(network, self.class_map, session, recipe, mean_of_heads(probability, encoded.there))
             probability = self.mlp.probability(encode(network, session, recipe, VISITOR).read)
             for adapter in network.adapters:  # the next visitor finds nothing of this one
                 adapter.welcome(torch.zeros_like(adapter.mean))
@@ -47,7 +47,7 @@ class Classifier:
         rbc.predict needs: adapt, alignment (the settings of align_data) and feature_range."""
         tensors = {f"mlp.{k}": v for k, v in self.mlp.state_dict().items()}
         tensors |= {f"class_map.{name}": x for name, x in zip(MODALITIES, self.class_map, strict=True)}
-        shape = {"windows": list(self.mlp.windows), "members": len(self.mlp.members)}
+        shape = {"windows": list(self.mlp.windows), "members": self.mlp.members}
         save_network(self.model, folder, tensors, {"mlp": shape})
         save_adapters(self.model, folder)
         write_json(folder / RECIPE, {**notes, "behaviours": self.model.behaviours,

@@ -32,21 +32,21 @@ def main() -> None:
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     encoded = {name: encode(model.network, s, model.recipe) for name, s in own.items()}
     with writing(Path("data/train_mlp")) as out:
-        mlp, probability, history = self_train(
+        mlp, said, history = self_train(
             encoded, {n: with_slack(y, *rules.slack) for n, y in views.items()}, {n: read_guess(n) for n in own},
-            **settings.model_dump(exclude={"decoder", "smooth_window"}),
+            experiment.animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
             hidden_dim=params.model.hidden_dim, negative_focus=params.finetune.negative_focus,
             negative_weight=params.pseudo_label.negative_weight,
             pseudo=params.pseudo_label.model_dump(exclude={"negative_weight"}), chance=Chance(params.seed),
             scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),
         )
         features = [scaled_features(model.network, s, model.recipe) for s in own.values()]
-        classifier = Classifier(model, mlp, fit_class_map(features, [probability[name][:, 2] for name in own]))
+        classifier = Classifier(model, mlp, fit_class_map(features, [said[name] for name in own]))
         sessions = {name: experiment.sessions[name] for name in held}
         zero_shot = classifier.guess(sessions, adaptive=False)
         adapted = classifier.guess(sessions, adaptive=True)
-        said = {"zero_shot": zero_shot, "adapted": adapted}
-        headline = said["adapted" if params.evaluate.adapt else "zero_shot"]
+        guesses = {"zero_shot": zero_shot, "adapted": adapted}
+        headline = guesses["adapted" if params.evaluate.adapt else "zero_shot"]
         classifier = replace(classifier, decision=Decision.fit(headline, held, rules))
         classifier.save(out, {
             "labelled_minutes": minutes(views, experiment.rate_hz), "adapt": params.evaluate.adapt,
@@ -58,7 +58,7 @@ def main() -> None:
             ledger.record(name, 0, len(labels), "labels", CALIBRATION)
         ledger.save(out / "trained_on.json")
         scores = {how: scoreboard(cross_fitted(g, held, experiment.animals, rules), experiment.behaviours,
-                                  rate_hz=experiment.rate_hz)["f1"] for how, g in said.items()}
+                                  rate_hz=experiment.rate_hz)["f1"] for how, g in guesses.items()}
         write_json(Path("metrics/train_mlp.json"), {"validation": scores})
         write_table(Path("plots/train_mlp.tsv"), pd.DataFrame(history))
 

@@ -1,6 +1,6 @@
 """train_mlp: behaviours from a latent, features and their running statistics, one small network per head and member.
 
-T frames, N drawn frames, D latent, C behaviours, M heads, F features, I inputs, E members.
+T frames, N drawn frames, D latent, C behaviours, M heads, F features, I inputs, H hidden, E members, G groups.
 """
 
 import copy
@@ -16,7 +16,6 @@ from rbc.learning import losses
 from rbc.learning.training import Chance, fit
 
 Read = Sequence[tuple[np.ndarray, np.ndarray]]
-BLOCK_FRAMES = 100  # members see their own weights for blocks of two seconds
 
 
 def window_statistics(latent: Tensor, features: Tensor, windows: tuple[int, ...]) -> Tensor:
@@ -51,30 +50,27 @@ class WindowMlp(nn.Module):
     def __init__(self, d_model: int, features: tuple[int, int], behaviours: int, windows: tuple[int, ...],
                  hidden_dim: int, members: int, dropout: float = 0.3):
         super().__init__()
-        self.windows = tuple(windows)
+        self.windows, self.members = tuple(windows), members
         widths = [d_model * (1 + 3 * len(windows)) + f * (1 + 2 * len(windows)) for f in (*features, sum(features))]
-        self.members = nn.ModuleList(
-            nn.ModuleList(
-                nn.Sequential(nn.Linear(width, hidden_dim), nn.GELU(), nn.Dropout(dropout),
-                              nn.Linear(hidden_dim, behaviours))
-                for width in widths
-            )
-            for _ in range(members)
+        # members side by side: one product for the wide inputs that they share, then each its own hidden units
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Linear(width, members * hidden_dim), nn.GELU(), nn.Dropout(dropout),
+                          nn.Unflatten(1, (-1, 1)),
+                          nn.Conv1d(members * hidden_dim, members * behaviours, 1, groups=members))
+            for width in widths
         )
 
     def forward(self, inputs: list[Tensor]) -> Tensor:
         """Logits (E, N, M, C) of the heads' inputs (N, I)."""
-        return torch.stack([
-            torch.stack([mlp(x) for mlp, x in zip(member, inputs, strict=True)], 1) for member in self.members
-        ])
+        logits = torch.stack([head(x) for head, x in zip(self.heads, inputs, strict=True)], 1)  # (N, M, E C, 1)
+        return logits.unflatten(2, (self.members, -1))[..., 0].movedim(2, 0)
 
     def set_prior(self, prevalence: Tensor) -> None:
         """Start every member at the behaviours' prevalence (C,)."""
         bias = torch.logit(prevalence.clamp(1e-3, 1 - 1e-3))
         with torch.no_grad():
-            for member in self.members:
-                for mlp in member:
-                    mlp[-1].bias.copy_(bias)
+            for head in self.heads:
+                head[-1].bias.copy_(bias.repeat(self.members))
 
     @torch.inference_mode()
     def probability(self, read: Read) -> np.ndarray:
@@ -87,49 +83,72 @@ class WindowMlp(nn.Module):
 
 
 class FrameSet:
-    """Frames with soft targets, gathered from sessions for the MLP."""
+    """Frames of sessions for the MLP to learn from: inputs of every head, which heads are there, and their group."""
 
     def __init__(self, windows: tuple[int, ...]):
         self.windows = windows
         self.parts: list[tuple[Tensor, ...]] = []
-        self.blocks = 0
 
-    def add(self, read: Read, there: np.ndarray, target: np.ndarray, weight: np.ndarray) -> None:
-        """Frames with any weight, of what each head reads; targets and weights (T, C), heads there (T, M)."""
-        rows = np.flatnonzero((weight > 0).any(1))
-        if not len(rows):
-            return
+    def add(self, read: Read, there: np.ndarray, rows: np.ndarray, group: int) -> None:
+        """The frames in rows (n,), increasing, of what each head reads; heads there (T, M)."""
         pieces = []
-        for start in range(0, len(weight), WindowMlp.CHUNK):
+        for start in range(0, len(there), WindowMlp.CHUNK):
             inner = rows[(rows >= start) & (rows < start + WindowMlp.CHUNK)] - start
             if len(inner):
-                inputs = head_inputs(read, self.windows, start, min(start + WindowMlp.CHUNK, len(weight)))
+                inputs = head_inputs(read, self.windows, start, min(start + WindowMlp.CHUNK, len(there)))
                 pieces.append([x[inner].half() for x in inputs])
-        block = torch.from_numpy(self.blocks + rows // BLOCK_FRAMES)
-        self.blocks = int(block[-1]) + 1
-        self.parts.append((*(torch.cat(x) for x in zip(*pieces, strict=True)), torch.from_numpy(there[rows]),
-                           torch.from_numpy(target[rows]).float(), torch.from_numpy(weight[rows]).float(), block))
+        if pieces:
+            inputs = (torch.cat(x) for x in zip(*pieces, strict=True))
+            self.parts.append((*inputs, torch.from_numpy(there[rows]), torch.full((len(rows),), group)))
 
     def gather(self) -> tuple[Tensor, ...]:
-        """The heads' inputs (N, I) half, there (N, M), target (N, C), weight (N, C), block (N,)."""
+        """The heads' inputs (N, I) half, there (N, M), group (N,)."""
         return tuple(torch.cat(column) for column in zip(*self.parts, strict=True))
 
 
-def train_mlp(mlp: WindowMlp, frames: FrameSet, *, epochs: int, batch_size: int, lr: float, weight_decay: float,
-              negative_focus: float, chance: Chance, scratch: Path, name: str) -> tuple[WindowMlp, list[dict]]:
-    """The averaged members and the history of training on the frames."""
-    *x, there, target, weight, block = frames.gather()
+def folds(groups: int, members: int) -> Tensor:
+    """(E, G) bool: which groups each member does not learn from. Every group is left out by some member, by as many as
+    by any other where members allow; a single member or group leaves nothing out."""
+    count = min(groups, members)
+    fold = torch.arange(members)[:, None] % count == torch.arange(groups)[None] % count  # (E, G)
+    return fold & (count > 1)
+
+
+def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight: Tensor, left_out: Tensor, *,
+              epochs: int, batch_size: int, lr: float, weight_decay: float, negative_focus: float, chance: Chance,
+              scratch: Path, name: str) -> tuple[WindowMlp, list[dict]]:
+    """The averaged members and the history of training on gathered frames, soft targets and weights (N, C); left_out
+    (E, G) as of `folds`."""
+    *x, there, group = frames
     teacher = copy.deepcopy(mlp).requires_grad_(False).eval()
-    own = torch.poisson(torch.ones(len(mlp.members), frames.blocks), generator=chance.generator)  # bootstrap of blocks
-    per_epoch = max(len(block) // batch_size, 1)
+    rows = torch.nonzero((weight > 0).any(1))[:, 0]
+    per_epoch = max(len(rows) // batch_size, 1)
+    learns = (~left_out).float()  # (E, G)
 
     def step(_: int) -> dict[str, Tensor]:
-        rows = torch.randint(0, len(block), (batch_size,), generator=chance.generator)
-        logits = mlp([head[rows].float() for head in x])  # (E, N, M, C)
-        share = weight[rows][None, :, None] * there[rows].float()[None, :, :, None] * own[:, block[rows], None, None]
-        aim = target[rows][None, :, None].expand_as(logits)
+        drawn = rows[torch.randint(0, len(rows), (batch_size,), generator=chance.generator)]
+        logits = mlp([head[drawn].float() for head in x])  # (E, N, M, C)
+        share = weight[drawn][None, :, None] * there[drawn].float()[None, :, :, None]
+        share = share * learns[:, group[drawn], None, None]
+        aim = target[drawn][None, :, None].expand_as(logits)
         return {"bce": losses.asymmetric_loss(logits, aim, share.expand_as(logits), negative_focus)}
 
     history = fit(mlp, step, steps=epochs * per_epoch, lr=lr, weight_decay=weight_decay, weights={"bce": 1.0},
                   chance=chance, scratch=scratch, name=name, teacher=teacher, ema=0.98, epoch_steps=per_epoch)
     return teacher, history
+
+
+@torch.inference_mode()
+def second_opinion(mlp: WindowMlp, frames: tuple[Tensor, ...], left_out: Tensor) -> np.ndarray:
+    """(N, M, C) probabilities of the gathered frames by the members that did not learn from their group; by all
+    members where there are none."""
+    mlp.eval()
+    *x, _, group = frames
+    judge = torch.where(left_out.any(0), left_out, True).float()  # (E, G)
+    judge = judge / judge.sum(0)
+    parts = []
+    for start in range(0, len(group), WindowMlp.CHUNK):
+        here = slice(start, start + WindowMlp.CHUNK)
+        said = torch.sigmoid(mlp([head[here].float() for head in x]))  # (E, n, M, C)
+        parts.append((said * judge[:, group[here], None, None]).sum(0))
+    return torch.cat(parts).numpy()

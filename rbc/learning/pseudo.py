@@ -68,6 +68,27 @@ def relabel(probability: Mapping[str, np.ndarray], encoded: Mapping, labels: Map
     return out
 
 
+def without_doubtful(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Labels (T, C) in which those that a second opinion (T, C) contradicts are not scored: absent where it is as high
+    as on average where the behaviour was annotated, present where it is as low as on average where it was not.
+
+    The opinion must come from a model that has not learnt these labels. Annotators miss and confuse bouts; the cuts
+    are those of confident learning (arXiv 1911.00068), by behaviour, so that rare ones keep theirs.
+    """
+    said, pooled = (np.concatenate([x[n] for n in labels]) for x in (opinion, labels))
+    high, low = (_mean_where(said, pooled == state) for state in (PRESENT, ABSENT))
+    out = {}
+    for name, y in labels.items():
+        doubtful = ((y == ABSENT) & (opinion[name] >= high)) | ((y == PRESENT) & (opinion[name] <= low))
+        out[name] = np.where(doubtful, NOT_SCORED, y).astype(y.dtype)
+    return out
+
+
+def _mean_where(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(C,) mean of values (N, C) where the mask holds; NaN, which nothing reaches, where it never does."""
+    return np.where(mask.any(0), (values * mask).sum(0) / np.maximum(mask.sum(0), 1), np.nan)
+
+
 def _nothing(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(probability.shape, np.float16), np.full(probability.shape, NOT_SCORED, np.int8)
 

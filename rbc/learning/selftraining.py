@@ -1,6 +1,7 @@
-"""Rounds of the MLP on real and pseudo labels: what it says of the unlabelled frames is what it learns in the next.
+"""Rounds of the MLP on real and pseudo labels. What members say of animals that they have not learnt from decides, for
+the next round, which labels are doubtful and what the unlabelled frames carry.
 
-T frames, D latent, C behaviours, M heads.
+T frames, N of them looked at, D latent, C behaviours, M heads, E members, G groups.
 """
 
 from collections.abc import Mapping
@@ -10,54 +11,76 @@ import numpy as np
 import torch
 
 from rbc.inference import Encoded
-from rbc.learning.mlp import FrameSet, WindowMlp, train_mlp
+from rbc.learning.mlp import FrameSet, WindowMlp, folds, second_opinion, train_mlp
 from rbc.learning.pretraining import history_rows
-from rbc.learning.pseudo import relabel
+from rbc.learning.pseudo import relabel, without_doubtful
 from rbc.learning.training import Chance
-from rbc.scoring.labels import prevalence
+from rbc.scoring.calibration import mean_of_heads
+from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence
 
 STRIDE = 4  # neighbouring unlabelled frames say much the same
 
 
 def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray], guessed: Mapping[str, tuple],
-               *, hidden_dim: int, windows: tuple[int, ...], members: int, n_cycles: int, epochs: int,
-               batch_size: int, lr: float, weight_decay: float, negative_focus: float, pseudo_weight: float,
-               negative_weight: float, pseudo: dict, chance: Chance,
+               groups: Mapping[str, str], *, hidden_dim: int, windows: tuple[int, ...], members: int, n_cycles: int,
+               epochs: int, batch_size: int, lr: float, weight_decay: float, negative_focus: float,
+               pseudo_weight: float, negative_weight: float, pseudo: dict, chance: Chance,
                scratch: Path) -> tuple[WindowMlp, dict[str, np.ndarray], list[dict]]:
-    """The MLP of the last round, its probabilities (T, M, C) of every encoded session, and the history.
+    """The MLP of the last round, what members that did not learn from a session's group say of it, and the history.
 
     labels: (T, C) of the labelled sessions; guessed: soft labels (T, C) and state (T, C) of sessions, may be empty;
-    pseudo: settings of `relabel` between rounds.
+    groups: animal of every encoded session; pseudo: settings of `relabel` between rounds. What members say is the mean
+    of the heads (T, C), NaN in the frames that were not looked at.
     """
-    history: list[dict] = []
-    any_session = next(iter(encoded.values()))
-    d_model, behaviours = any_session.latents.shape[2], any_session.similarity.shape[1]
-    features = tuple(x.shape[1] for x in any_session.features)
-    for cycle in range(n_cycles):
-        frames = gather(encoded, labels, guessed, windows, pseudo_weight, negative_weight)
-        fresh = WindowMlp(d_model, features, behaviours, windows, hidden_dim, members)
-        fresh.set_prior(torch.as_tensor(prevalence(labels), dtype=torch.float32))
-        mlp, rows = train_mlp(fresh, frames, epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=weight_decay,
-                              negative_focus=negative_focus, chance=chance, scratch=scratch / str(cycle),
-                              name=f"train_mlp {cycle + 1}/{n_cycles}")
-        history += [{**row, "epoch": cycle * epochs + row["epoch"], "cycle": cycle + 1} for row in history_rows(rows)]
-        probability = {name: mlp.probability(e.read) for name, e in encoded.items()}
-        if guessed:
-            guessed = relabel(probability, encoded, labels, **pseudo)
-    return mlp, probability, history
-
-
-def gather(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray], guessed: Mapping[str, tuple],
-           windows: tuple[int, ...], pseudo_weight: float, negative_weight: float) -> FrameSet:
-    """All labelled frames, and every fourth pseudo-labelled one, with its weight."""
+    looked = {n: frames_of(labels.get(n), len(e.there)) for n, e in encoded.items()}
+    thin = {n: e.at(looked[n]) for n, e in encoded.items()}
+    labels = {n: y[looked[n]] for n, y in labels.items()}
+    guessed = {n: tuple(x[looked[n]] for x in pair) for n, pair in guessed.items()}
+    labelled = len({groups[n] for n in labels})
+    places = {g: i % labelled for i, g in enumerate(dict.fromkeys(groups[n] for n in (*labels, *encoded)))}
+    left_out = folds(labelled, members)  # a group without labels goes with one that has some
     frames = FrameSet(windows)
     for name, e in encoded.items():
-        shape = e.similarity.shape
-        real = labels.get(name, np.full(shape, -1, np.int8))
-        soft, state = guessed.get(name, (np.zeros(shape), np.full(shape, -1, np.int8)))
-        thin = np.arange(len(real))[:, None] % STRIDE == 0
-        free = (state >= 0) & (real < 0) & thin
-        weight = np.where(real >= 0, 1.0, free * pseudo_weight * np.where(state == 0, negative_weight, 1.0))
-        target = np.where(real >= 0, real == 1, soft)
-        frames.add(e.read, e.there, target.astype(np.float32), weight.astype(np.float32))
-    return frames
+        frames.add(e.read, e.there, looked[name], places[groups[name]])
+    gathered = frames.gather()
+    ends = np.cumsum([len(rows) for rows in looked.values()])[:-1]
+    any_session = next(iter(encoded.values()))
+    d_model, behaviours = any_session.latents.shape[2], any_session.similarity.shape[1]
+    widths = tuple(x.shape[1] for x in any_session.features)
+    trusted, history = labels, []
+    for cycle in range(n_cycles):
+        aims = [aim(trusted.get(n), guessed.get(n), (len(rows), behaviours), pseudo_weight, negative_weight)
+                for n, rows in looked.items()]
+        target, weight = (torch.from_numpy(np.concatenate(column)) for column in zip(*aims, strict=True))
+        fresh = WindowMlp(d_model, widths, behaviours, windows, hidden_dim, members)
+        fresh.set_prior(torch.as_tensor(prevalence(labels), dtype=torch.float32))
+        mlp, rows = train_mlp(fresh, gathered, target, weight, left_out, epochs=epochs, batch_size=batch_size, lr=lr,
+                              weight_decay=weight_decay, negative_focus=negative_focus, chance=chance,
+                              scratch=scratch / str(cycle), name=f"train_mlp {cycle + 1}/{n_cycles}")
+        history += [{**row, "epoch": cycle * epochs + row["epoch"], "cycle": cycle + 1} for row in history_rows(rows)]
+        opinion = dict(zip(looked, np.split(second_opinion(mlp, gathered, left_out), ends), strict=True))
+        if cycle + 1 < n_cycles:
+            if guessed:
+                guessed = relabel(opinion, thin, labels, **pseudo)
+            trusted = without_doubtful(labels, {n: mean_of_heads(opinion[n], thin[n].there) for n in labels})
+    said = {n: np.full(e.similarity.shape, np.nan, np.float32) for n, e in encoded.items()}
+    for name, rows in looked.items():
+        said[name][rows] = mean_of_heads(opinion[name], thin[name].there)
+    return mlp, said, history
+
+
+def frames_of(labels: np.ndarray | None, frames: int) -> np.ndarray:
+    """Frames (N,) to look at: those with a label (T, C), and every fourth of the others."""
+    wanted = np.arange(frames) % STRIDE == 0
+    return np.flatnonzero(wanted if labels is None else wanted | (labels != NOT_SCORED).any(1))
+
+
+def aim(labels: np.ndarray | None, guessed: tuple | None, shape: tuple[int, int], pseudo_weight: float,
+        negative_weight: float) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and weights (N, C) f4: real labels where there are any, else pseudo labels with less weight."""
+    real = np.full(shape, NOT_SCORED, np.int8) if labels is None else labels
+    soft, state = guessed or (np.zeros(shape), np.full(shape, NOT_SCORED, np.int8))
+    unknown = (real == NOT_SCORED) & (state != NOT_SCORED)
+    pseudo = pseudo_weight * np.where(state == PRESENT, 1.0, negative_weight)
+    weight = np.where(real != NOT_SCORED, 1.0, unknown * pseudo)
+    return np.where(real != NOT_SCORED, real == PRESENT, soft).astype(np.float32), weight.astype(np.float32)

@@ -126,6 +126,12 @@ def mix(probabilities: np.ndarray, weights: np.ndarray, available: np.ndarray | 
     return (np.where(usable, probabilities, 0) * share).sum(0) / share.sum(0)
 
 
+def mean_of_heads(probability: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """(T, C) even mix of the heads' probabilities (T, M, C) over those that are there (T, M)."""
+    heads = probability.shape[1]
+    return mix(probability.transpose(1, 0, 2), np.full((heads, probability.shape[2]), 1 / heads), there.T)
+
+
 def fit_mix(probabilities: np.ndarray, labels: np.ndarray, available: np.ndarray | None = None, *,
             prior_frames: float = 50.0, max_frames: int = 100_000, steps: int = 200) -> np.ndarray:
     """Weights (M, C), summing to 1 per behaviour, whose `mix` of probabilities (M, N, C) has the least log loss.

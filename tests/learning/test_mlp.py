@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny import same_bytes
 
-from rbc.learning.mlp import BLOCK_FRAMES, FrameSet, WindowMlp, head_inputs, train_mlp, window_statistics
+from rbc.learning import mlp as mlp_module
+from rbc.learning.mlp import FrameSet, WindowMlp, folds, head_inputs, second_opinion, train_mlp, window_statistics
 from rbc.learning.training import Chance
 
 WINDOWS = (4, 7)
@@ -66,27 +69,103 @@ def test_members_are_averaged_and_heads_read_their_own_inputs():
 def test_a_prior_is_what_members_say_of_nothing():
     net = mlp()
     net.set_prior(torch.tensor([0.0, 0.25, 1.0]))
-    for member in net.members:
-        for head in member:
-            head[-1].weight.data.zero_()
+    for head in net.heads:
+        head[-1].weight.data.zero_()
+    assert net(head_inputs(reading(), WINDOWS, 0, 60)).unique().numel() == 3  # every member and head says the same
     np.testing.assert_allclose(net.probability(reading())[0, 0], [0.001, 0.25, 0.999], atol=1e-6)
 
 
-def test_a_frame_set_holds_frames_with_weight_and_blocks_of_one_session():
-    frames, there = FrameSet(WINDOWS), np.ones((60, 3), bool)
-    target, weight = np.eye(3, dtype="f4")[np.arange(60) % 3], np.zeros((60, 3), "f4")
-    weight[10:20, 1] = 0.5
-    frames.add(reading(), there, target, weight)
-    frames.add(reading(seed=1), there, target, 0 * weight)
-    frames.add(reading(250), np.ones((250, 3), bool), np.zeros((250, 3), "f4"), np.ones((250, 3), "f4"))
-    *inputs, there, target, weight, block = frames.gather()
-    for x, whole in zip(inputs, head_inputs(reading(), WINDOWS, 0, 60), strict=True):
-        assert len(x) == 260
-        torch.testing.assert_close(x[:10].float(), whole[10:20], atol=2e-3, rtol=1e-3)
-    assert target.shape == weight.shape == (260, 3) and there.shape == (260, 3)
-    assert (weight[:10] == torch.tensor([0, 0.5, 0])).all() and (weight[10:] == 1).all()
-    assert block[:10].tolist() == [0] * 10
-    assert torch.bincount(block[10:]).tolist() == [0, BLOCK_FRAMES, BLOCK_FRAMES, 50]
+def test_members_lie_side_by_side_and_have_weights_of_their_own():
+    net, inputs = mlp(members=3).eval(), head_inputs(reading(), WINDOWS, 0, 60)
+    logits = net(inputs)
+    for m, (head, x) in enumerate(zip(net.heads, inputs, strict=True)):
+        first, last = head[0], head[-1]
+        for e in range(3):
+            own, said = slice(8 * e, 8 * e + 8), slice(3 * e, 3 * e + 3)
+            hidden = torch.nn.functional.gelu(x @ first.weight[own].T + first.bias[own])
+            wanted = hidden @ last.weight[said, :, 0].T + last.bias[said]
+            torch.testing.assert_close(logits[e, :, m], wanted, atol=1e-5, rtol=1e-4)
+    logits[1].square().sum().backward()
+    for head in net.heads:
+        for layer, width in ((head[0], 8), (head[-1], 3)):
+            moved = layer.weight.grad.flatten(1).abs().amax(1) > 0
+            assert moved[width : 2 * width].all() and not moved[:width].any() and not moved[2 * width :].any()
+
+
+@pytest.mark.parametrize("chunk", [16, 4096])
+def test_a_frame_set_holds_the_frames_asked_for_and_whose_they_are(chunk, monkeypatch):
+    monkeypatch.setattr(WindowMlp, "CHUNK", chunk)
+    frames, there = FrameSet(WINDOWS), np.random.default_rng(0).random((60, 3)) < 0.5
+    rows = np.array([0, 3, 15, 16, 50, 59])  # none in the third chunk of 16
+    frames.add(reading(), there, rows, 2)
+    frames.add(reading(seed=1), there, rows[:0], 5)
+    frames.add(reading(30, seed=2), np.ones((30, 3), bool), np.arange(30), 0)
+    *inputs, got, group = frames.gather()
+    wanted = zip(head_inputs(reading(), WINDOWS, 0, 60), head_inputs(reading(30, seed=2), WINDOWS, 0, 30), strict=True)
+    for x, (first, last) in zip(inputs, wanted, strict=True):
+        assert x.dtype == torch.half
+        torch.testing.assert_close(x.float(), torch.cat([first[rows], last]), atol=2e-3, rtol=1e-3)
+    np.testing.assert_array_equal(got, np.concatenate([there[rows], np.ones((30, 3), bool)]))
+    assert group.tolist() == [2] * 6 + [0] * 30
+
+
+@given(st.integers(2, 40), st.integers(2, 12))
+def test_every_group_is_left_out_by_some_member_and_no_member_leaves_out_all(groups, members):
+    left_out = folds(groups, members)
+    assert left_out.shape == (members, groups) and left_out.dtype == torch.bool
+    by, of = left_out.sum(0), left_out.sum(1)
+    assert by.min() >= 1 and by.max() - by.min() <= (0 if groups >= members or members % groups == 0 else 1)
+    assert of.max() < groups and of.min() >= 1 and of.max() - of.min() <= 1
+    assert len(left_out[:, : min(groups, members)].unique(dim=1).T) == min(groups, members)  # the first ones by others
+
+
+def test_folds_of_a_few():
+    assert folds(2, 4).int().tolist() == [[1, 0], [0, 1], [1, 0], [0, 1]]
+    assert folds(5, 2).int().tolist() == [[1, 0, 1, 0, 1], [0, 1, 0, 1, 0]]
+
+
+@pytest.mark.parametrize(("groups", "members"), [(1, 1), (1, 6), (7, 1)])
+def test_a_single_group_or_member_leaves_nothing_out(groups, members):
+    assert folds(groups, members).shape == (members, groups) and not folds(groups, members).any()
+
+
+@pytest.mark.parametrize(("members", "groups", "judges"), [
+    (3, 3, [[0], [1], [2]]), (6, 3, [[0, 3], [1, 4], [2, 5]]), (2, 3, [[0], [1], [0]]),
+    (1, 3, [[0]] * 3),  # who leaves nothing out judges all the same
+])  # fmt: skip
+def test_a_second_opinion_is_that_of_the_members_that_left_the_group_out(members, groups, judges, monkeypatch):
+    monkeypatch.setattr(WindowMlp, "CHUNK", 7)
+    net, says = mlp(members), torch.linspace(0.1, 0.9, members * 3).reshape(members, 3)  # (E, C) whatever they read
+    for head in net.heads:
+        head[-1].weight.data.zero_()
+        head[-1].bias.data.copy_(torch.logit(says).flatten())
+    frames = FrameSet(WINDOWS)
+    for group in (2, 0, 1):
+        frames.add(reading(20, seed=group), np.ones((20, 3), bool), np.arange(0, 20, 2), group)
+    opinion = second_opinion(net.train(), frames.gather(), folds(groups, members))
+    assert opinion.shape == (30, 3, 3)
+    for i, group in enumerate((2, 0, 1)):
+        wanted = np.broadcast_to(says[judges[group]].mean(0), (10, 3, 3))
+        np.testing.assert_allclose(opinion[10 * i : 10 * i + 10], wanted, atol=1e-6)
+
+
+def test_a_second_opinion_of_everybody_is_the_probability():
+    read, net, frames = reading(), mlp(), FrameSet(WINDOWS)
+    frames.add(read, np.ones((60, 3), bool), np.arange(60), 0)
+    opinion = second_opinion(net, frames.gather(), folds(1, 2))
+    np.testing.assert_allclose(opinion, net.probability(read), atol=1e-3)  # inputs are kept in half precision
+
+
+def two_groups() -> tuple[FrameSet, list, torch.Tensor]:
+    """Two groups of 400 frames, what the first read, and signs of the first IMU feature, (N, C)."""
+    frames, reads = FrameSet(()), [reading(400, seed=group) for group in (0, 1)]
+    for group, read in enumerate(reads):
+        frames.add(read, np.ones((400, 3), bool), np.arange(400), group)
+    sign = np.concatenate([read[0][1][:, :1] > 0 for read in reads]).astype("f4")
+    return frames, reads[0], torch.from_numpy(sign).repeat(1, 3)
+
+
+TRAINING = dict(batch_size=50, lr=0.03, weight_decay=0.0, negative_focus=0.0, name="mlp")
 
 
 def trained(scratch, lost: int | None = None, epochs: int = 12):
@@ -95,10 +174,10 @@ def trained(scratch, lost: int | None = None, epochs: int = 12):
     target = np.stack([read[m][1][:, 0] > 0 for m in (0, 0, 0)], 1).astype("f4")
     if lost is not None:
         there[:, lost] = False
-    frames.add(read, there, target, np.ones_like(target))
-    chance, net = Chance(0), mlp(windows=(), dropout=0.0)
-    teacher, history = train_mlp(net, frames, epochs=epochs, batch_size=50, lr=0.03, weight_decay=0.0,
-                                 negative_focus=0.0, chance=chance, scratch=scratch, name="mlp")
+    frames.add(read, there, np.arange(400), 0)
+    net, aims = mlp(windows=(), dropout=0.0), torch.from_numpy(target)
+    teacher, history = train_mlp(net, frames.gather(), aims, torch.ones_like(aims), folds(1, 2), epochs=epochs,
+                                 chance=Chance(0), scratch=scratch, **TRAINING)
     return net, teacher, history, read, target
 
 
@@ -112,4 +191,60 @@ def test_what_can_be_told_apart_is_learnt_by_the_heads_that_see_it(tmp_path):
 def test_a_head_that_is_not_there_learns_nothing(tmp_path):
     net, *_ = trained(tmp_path, lost=0, epochs=1)
     fresh = mlp(windows=(), dropout=0.0)
-    assert [same_bytes(*pair) for pair in zip(net.members[0], fresh.members[0], strict=True)] == [True, False, False]
+    assert [same_bytes(*pair) for pair in zip(net.heads, fresh.heads, strict=True)] == [True, False, False]
+
+
+def test_frames_and_behaviours_without_weight_teach_nothing(tmp_path):
+    """The second half of the frames says the opposite and the last behaviour lies, both without a weight."""
+    frames, read, target = two_groups()
+    target[400:], target[:, 2] = 1 - target[400:], 1 - target[:, 2]
+    weight = torch.zeros_like(target)
+    weight[:400, :2] = 1
+    net = mlp(windows=(), dropout=0.0)
+    teacher, _ = train_mlp(net, frames.gather(), target, weight, folds(1, 2).repeat(1, 2), epochs=12,
+                           chance=Chance(0), scratch=tmp_path, **TRAINING)
+    said = teacher.probability(read)[:, 0]
+    assert ((said > 0.5) == target[:400].numpy())[:, :2].mean() > 0.9
+    assert same_bytes_of_behaviour(net, mlp(windows=(), dropout=0.0), 2)
+
+
+def same_bytes_of_behaviour(one: WindowMlp, other: WindowMlp, behaviour: int) -> bool:
+    """Are the last weights of a behaviour the same in every member and head?"""
+    rows = [e * 3 + behaviour for e in range(one.members)]
+    return all(torch.equal(a[-1].weight[rows], b[-1].weight[rows]) for a, b in zip(one.heads, other.heads, strict=True))
+
+
+def test_each_member_learns_what_the_groups_say_that_it_does_not_leave_out(tmp_path):
+    """The groups contradict each other: member 0 leaves out group 0 and says what group 1 does, and the reverse."""
+    frames, read, target = two_groups()
+    target[400:] = 1 - target[400:]
+    teacher, _ = train_mlp(mlp(windows=(), dropout=0.0), frames.gather(), target, torch.ones_like(target), folds(2, 2),
+                           epochs=12, chance=Chance(0), scratch=tmp_path, **TRAINING)
+    with torch.no_grad():
+        says = teacher(head_inputs(read, (), 0, 400))[:, :, 0] > 0  # (E, N, C) of the IMU's head
+    right = (says == target[:400].bool()).float().mean((1, 2))
+    assert right[0] < 0.1 and right[1] > 0.9
+    opinion = second_opinion(teacher, frames.gather(), folds(2, 2))[:, 0]
+    assert ((opinion > 0.5) == target.numpy()).mean() < 0.1  # each group is judged by who learnt from the other
+
+
+def test_labels_of_a_group_do_not_move_the_members_that_leave_it_out(tmp_path, monkeypatch):
+    frames, _, target = two_groups()
+    grown = []
+
+    def one_step(net, step, **_):
+        step(0)["bce"].backward()
+        grown.append([p.grad.unflatten(0, (2, -1)) for p in net.parameters()])  # (E, ...) each
+        return []
+
+    monkeypatch.setattr(mlp_module, "fit", one_step)
+    for group in (None, 0, 1):
+        lying = target.clone()
+        if group is not None:
+            lying[400 * group : 400 * group + 400] = 1 - target[400 * group : 400 * group + 400]
+        train_mlp(mlp(windows=(), dropout=0.0), frames.gather(), lying, torch.ones_like(target), folds(2, 2), epochs=1,
+                  chance=Chance(0), scratch=tmp_path, **TRAINING)
+    honest, *lies = grown
+    for group, lie in enumerate(lies):
+        for a, b in zip(honest, lie, strict=True):
+            assert torch.equal(a[group], b[group]) and not torch.equal(a[1 - group], b[1 - group])

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from rbc.learning.pseudo import agreement, cut_points, pseudo_labels, relabel, teacher_probability
+from rbc.learning.pseudo import agreement, cut_points, pseudo_labels, relabel, teacher_probability, without_doubtful
 
 RNG = np.random.default_rng(0)
 
@@ -84,6 +84,44 @@ def test_where_everything_is_labelled_nothing_is_guessed():
     probability, encoded = ({"a": x} for x in guesses(50, 0))
     made = relabel(probability, encoded, {"a": np.zeros((50, 2), np.int8)}, **SETTINGS, judged=encoded)
     assert (made["a"][1] == -1).all()
+
+
+# Present frames are said to be 5/8 on average, absent ones 3/8: in eighths, so that the means are exact.
+ANNOTATED = np.array([1, 1, 1, 1, 0, 0, 0, 0, -1, -1], np.int8)
+SAID = np.array([8, 6, 3, 3, 0, 2, 5, 5, 8, 0]) / 8
+TRUSTED = np.array([1, 1, -1, -1, 0, 0, -1, -1, -1, -1])
+
+
+def trusted(labels, opinion) -> np.ndarray:
+    """What is left of the labels (T, C) of one session."""
+    return without_doubtful({"a": labels}, {"a": opinion})["a"]
+
+
+def test_labels_are_doubtful_from_the_other_sides_mean_on():
+    labels, before = ANNOTATED[:, None], ANNOTATED.copy()
+    got = trusted(labels, SAID[:, None])
+    assert got[:, 0].tolist() == TRUSTED.tolist() and got.dtype == np.int8 and (ANNOTATED == before).all()
+    nearly = SAID + np.array([0, 0, 1, -1, 0, 0, -1, 1, 0, 0]) / 64  # the means stay, one of each side is within them
+    assert trusted(labels, nearly[:, None])[:, 0].tolist() == [1, 1, 1, -1, 0, 0, 0, -1, -1, -1]
+
+
+def test_the_means_are_those_of_all_sessions_together():
+    labels, opinion = ({"a": x[:6, None], "b": x[6:, None]} for x in (ANNOTATED, SAID))
+    got = without_doubtful(labels, opinion | {"unlabelled": np.ones((3, 1))})
+    assert list(got) == ["a", "b"] and np.concatenate([*got.values()])[:, 0].tolist() == TRUSTED.tolist()
+
+
+def test_a_rare_behaviour_that_is_never_said_to_be_likely_keeps_cuts_of_its_own():
+    got = trusted(ANNOTATED[:, None].repeat(2, 1), np.stack([SAID, SAID / 64], 1))
+    assert (got == TRUSTED[:, None]).all()
+
+
+@pytest.mark.parametrize("known", [0, 1, -1])
+def test_a_behaviour_that_was_never_or_always_annotated_has_no_doubtful_label(known):
+    labels = np.stack([ANNOTATED, np.where(ANNOTATED < 0, -1, known)], 1).astype(np.int8)
+    with np.errstate(all="raise"):
+        got = trusted(labels, np.stack([SAID, SAID], 1))
+    np.testing.assert_array_equal(got, np.stack([TRUSTED, labels[:, 1]], 1))
 
 
 def test_agreement_counts_scored_frames_only():

@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
+import torch
 import tiny
 
 from rbc.inference import Encoded
 from rbc.learning import mlp as mlp_module
-from rbc.learning.selftraining import STRIDE, gather, self_train
+from rbc.learning import selftraining
+from rbc.learning.pseudo import without_doubtful
+from rbc.learning.selftraining import STRIDE, aim, frames_of, self_train
 from rbc.learning.training import Chance
+from rbc.scoring.calibration import mean_of_heads
 
 SETTINGS = dict(
     hidden_dim=6, windows=(4,), members=2, n_cycles=2, epochs=2, batch_size=32, lr=0.01, weight_decay=0.01,
@@ -27,35 +31,121 @@ LABELS = {"a": np.where(np.arange(200)[:, None] < 120, WORLD["a"].probability[:,
 GUESSED = {n: (np.full((200, 2), 0.8, "f2"), np.tile([1, 0], (200, 1)).astype("i1")) for n in WORLD}
 
 
-def run(scratch, guessed=GUESSED, **changes):
-    return self_train(WORLD, LABELS, guessed, **SETTINGS | changes, chance=Chance(0), scratch=scratch)
+ANIMALS = {"a": "F1", "b": "M1"}
+ALL = np.arange(200) % STRIDE == 0
 
 
-def test_real_labels_come_first_and_pseudo_labels_thinly():
-    *inputs, _, target, weight, _ = gather(WORLD, LABELS, GUESSED, (), 0.5, 0.3).gather()
-    real, count = 120, 120 + 80 // STRIDE + 200 // STRIDE
-    assert [x.shape for x in inputs] == [(count, 4 + width) for width in (2, 3, 5)]
-    np.testing.assert_array_equal(target[:real], LABELS["a"][:120])
-    assert (weight[:real] == 1).all()
-    np.testing.assert_allclose(weight[real:], np.tile([0.5, 0.15], (count - real, 1)), rtol=1e-6)
-    np.testing.assert_allclose(target[real:], np.full((count - real, 2), 0.8), atol=1e-3)
+def run(scratch, guessed=GUESSED, labels=LABELS, animals=ANIMALS, **changes):
+    return self_train(WORLD, labels, guessed, animals, **SETTINGS | changes, chance=Chance(0), scratch=scratch)
 
 
-def test_undecided_frames_and_behaviours_that_were_scored_get_no_pseudo_label():
-    labels = {"a": np.tile([1, -1], (200, 1)).astype("i1")}
-    undecided = {"a": (GUESSED["a"][0], np.full((200, 2), -1, "i1"))}
-    assert (gather({"a": WORLD["a"]}, labels, undecided, (), 0.5, 0.3).gather()[-2][:, 1] == 0).all()
-    target, weight = gather({"a": WORLD["a"]}, labels, GUESSED, (), 0.5, 0.3).gather()[-3:-1]
-    assert (weight[:, 0] == 1).all() and (target[:, 0] == 1).all()
-    np.testing.assert_allclose(weight[:, 1], np.where(np.arange(200) % STRIDE == 0, 0.15, 0), rtol=1e-6)
+def test_frames_with_a_label_are_looked_at_and_every_fourth_of_the_others():
+    assert frames_of(None, 10).tolist() == [0, 4, 8]
+    labels = np.full((10, 2), -1, np.int8)
+    assert frames_of(labels, 10).tolist() == [0, 4, 8]
+    labels[5], labels[6, 1], labels[8] = [0, 0], 1, [1, -1]  # absent is a label, and one behaviour is enough
+    assert frames_of(labels, 10).tolist() == [0, 4, 5, 6, 8]
+
+
+def test_real_labels_come_first_and_pseudo_labels_weigh_less():
+    labels = np.array([[1, 0], [-1, 1], [-1, -1], [-1, -1]], np.int8)
+    soft = np.array([[0.1, 0.9], [0.75, 0.2], [1.0, 0.0], [0.5, 0.5]], "f2")
+    state = np.array([[0, 1], [1, 0], [1, 0], [-1, -1]])
+    target, weight = aim(labels, (soft, state), (4, 2), 0.5, 0.25)
+    assert target.dtype == weight.dtype == np.float32
+    assert weight.tolist() == [[1, 1], [0.5, 1], [0.5, 0.125], [0, 0]]
+    assert target[weight > 0].tolist() == [1, 0, 0.75, 1, 1, 0]
+
+
+def test_aims_without_labels_are_pseudo_labels_and_without_either_nothing():
+    soft, state = np.full((3, 2), 0.75, "f2"), np.array([[1, 0], [-1, 1], [0, -1]])
+    target, weight = aim(None, (soft, state), (3, 2), 0.5, 0.25)
+    assert weight.tolist() == [[0.5, 0.125], [0, 0.5], [0.125, 0]] and (target == 0.75).all()
+    labels = np.array([[1, 0], [-1, 1], [0, -1]], np.int8)
+    target, weight = aim(labels, None, (3, 2), 0.5, 0.25)
+    np.testing.assert_array_equal(weight, labels >= 0)
+    assert target.tolist() == [[1, 0], [0, 1], [0, 0]]
+    assert not any(x.any() for x in aim(None, None, (3, 2), 0.5, 0.25))
 
 
 @pytest.mark.parametrize("guessed", [GUESSED, {}])
-def test_rounds_end_in_probabilities_of_every_session(tmp_path, guessed):
-    mlp, probability, history = run(tmp_path, guessed)
-    assert {n: p.shape for n, p in probability.items()} == {"a": (200, 3, 2), "b": (200, 3, 2)}
-    np.testing.assert_array_equal(probability["b"], mlp.probability(WORLD["b"].read))
+def test_rounds_end_in_an_opinion_of_all_that_was_looked_at(tmp_path, guessed):
+    _, said, history = run(tmp_path, guessed)
+    assert {n: x.shape for n, x in said.items()} == {"a": (200, 2), "b": (200, 2)}
+    np.testing.assert_array_equal(np.isfinite(said["a"]), np.repeat(ALL | (np.arange(200) < 120), 2).reshape(-1, 2))
+    np.testing.assert_array_equal(np.isfinite(said["b"]), np.repeat(ALL, 2).reshape(-1, 2))
     assert [(row["cycle"], row["epoch"]) for row in history] == [(1, 1), (1, 2), (2, 3), (2, 4)]
+
+
+@pytest.mark.parametrize("changes", [dict(members=1), dict(animals=dict.fromkeys("ab", "F1"))])
+def test_where_nothing_can_be_left_out_the_opinion_is_the_mean_of_what_the_heads_say(tmp_path, changes):
+    mlp, said, _ = run(tmp_path, **changes)
+    for name, e in WORLD.items():
+        wanted, looked = mlp.probability(e.read).mean(1), np.isfinite(said[name]).all(1)
+        np.testing.assert_allclose(said[name][looked], wanted[looked], atol=5e-3)  # inputs are kept in half precision
+
+
+EAGER = dict(hidden_dim=16, windows=(), n_cycles=1, epochs=40, batch_size=64, lr=0.03, weight_decay=0.0,
+             negative_focus=0.0)
+
+
+def seen_by_all(frames: int, seed: int, lying: bool = False) -> tuple[Encoded, np.ndarray]:
+    """A session whose latents are the same for every head, and labels that follow them (or say the opposite)."""
+    e = encoded(frames, seed)
+    z = np.repeat(e.latents[2:], 3, axis=0)
+    return Encoded(z, e.probability, e.similarity, e.features, e.there), ((z[2, :, :2] > 0) ^ lying).astype("i1")
+
+
+def test_of_an_animal_speak_those_that_did_not_learn_from_it(tmp_path):
+    """Two animals contradict each other: what is said of either is what the other's labels teach. Sessions of one
+    animal speak of each other."""
+    pairs = {"a": seen_by_all(200, 0), "b": seen_by_all(200, 1, lying=True)}
+    world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
+    for animals, low, high in ((ANIMALS, 0.0, 0.15), (dict.fromkeys("ab", "F1"), 0.3, 1.0)):
+        _, said, _ = self_train(world, labels, {}, animals, **SETTINGS | EAGER, chance=Chance(0),
+                                scratch=tmp_path / animals["b"])
+        assert all(low <= ((said[n] > 0.5) == labels[n]).mean() <= high for n in world)
+
+
+def test_the_first_round_learns_all_labels_and_later_ones_those_that_others_do_not_contradict(tmp_path, monkeypatch):
+    pairs = {n: seen_by_all(400, i) for i, n in enumerate("ab")}
+    world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
+    planted = np.random.default_rng(0).random((400, 2)) < 0.1  # bouts that the annotator of b missed or made up
+    labels["b"] = np.where(planted, 1 - labels["b"], labels["b"]).astype("i1")
+    weights, learn = [], selftraining.train_mlp
+
+    def watched(mlp, frames, target, weight, left_out, **settings):
+        weights.append(weight.numpy().copy())
+        return learn(mlp, frames, target, weight, left_out, **settings)
+
+    monkeypatch.setattr(selftraining, "train_mlp", watched)
+    self_train(world, labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
+    first, second = weights
+    dropped = second[400:] == 0
+    assert (first == 1).all() and set(np.unique(second)) == {0, 1}
+    assert dropped[planted].mean() > 0.8 > 0.2 > dropped[~planted].mean()
+
+
+def test_what_is_doubted_is_what_the_opinion_of_the_round_before_contradicts(tmp_path, monkeypatch):
+    opinions, weights = [], []
+    judge, learn = selftraining.second_opinion, selftraining.train_mlp
+
+    def heard(*args):
+        opinions.append(judge(*args))
+        return opinions[-1]
+
+    def watched(mlp, frames, target, weight, left_out, **settings):
+        weights.append(weight.numpy().copy())
+        return learn(mlp, frames, target, weight, left_out, **settings)
+
+    monkeypatch.setattr(selftraining, "second_opinion", heard)
+    monkeypatch.setattr(selftraining, "train_mlp", watched)
+    run(tmp_path, guessed={})
+    rows = frames_of(LABELS["a"], 200)
+    mean = mean_of_heads(opinions[0][: len(rows)], np.ones((len(rows), 3), bool))
+    kept = without_doubtful({"a": LABELS["a"][rows]}, {"a": mean})["a"]
+    np.testing.assert_array_equal(weights[1][: len(rows)], kept >= 0)
+    assert not weights[1][len(rows) :].any() and (weights[1] != weights[0]).any()
 
 
 def test_killed_in_the_second_round_and_resumed_it_ends_in_the_same_bytes(tmp_path, monkeypatch):
@@ -78,4 +168,15 @@ def test_killed_in_the_second_round_and_resumed_it_ends_in_the_same_bytes(tmp_pa
     monkeypatch.undo()
     again = run(tmp_path / "cut")
     assert tiny.same_bytes(whole[0], again[0]) and whole[2] == again[2]
-    np.testing.assert_array_equal(whole[1]["b"], again[1]["b"])
+    for name in WORLD:
+        np.testing.assert_array_equal(whole[1][name], again[1][name])
+
+
+def test_every_member_that_ships_has_learnt_from_a_label(tmp_path):
+    pairs = {n: seen_by_all(200, i) for i, n in enumerate("abc")}
+    world = {n: pair[0] for n, pair in pairs.items()}
+    mlp, *_ = self_train(world, {"a": pairs["a"][1]}, {}, {"a": "F1", "b": "F2", "c": "F3"},
+                         **SETTINGS | EAGER | {"members": 3}, chance=Chance(0), scratch=tmp_path)
+    with torch.no_grad():
+        says = mlp.eval()(head_inputs(world["b"].read, (), 0, 200))[:, :, 2] > 0
+    assert (says.numpy() == pairs["b"][1]).mean((1, 2)).min() > 0.8

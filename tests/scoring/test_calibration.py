@@ -6,7 +6,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, log_loss
 
 from rbc.scoring.calibration import (
-    apply_platt, best_threshold, common_threshold, cross_fit, fit_mix, fit_platt, fit_thresholds, logit, mix, sigmoid,
+    apply_platt, best_threshold, common_threshold, cross_fit, fit_mix, fit_platt, fit_thresholds, logit, mean_of_heads,
+    mix, sigmoid,
 )
 
 
@@ -84,6 +85,14 @@ def test_mix_is_convex_over_the_available_heads():
     mixed = mix(probabilities, np.array([[0.25], [0.75]]), available)
     np.testing.assert_allclose(mixed[:, 0], [0.5, 0.2, 0.6, 0.5])
     np.testing.assert_allclose(mix(probabilities, np.array([[0.0], [1.0]]), available)[1], 0.2)
+
+
+def test_the_mean_of_heads_is_over_those_that_are_there():
+    probability = np.array([[[0.2, 0.0], [0.6, 0.5], [0.7, 1.0]]] * 4)  # (4, 3, 2)
+    there = np.array([[1, 1, 1], [1, 0, 1], [0, 1, 0], [0, 0, 0]], bool)
+    probability[2, 0] = np.nan
+    wanted = [[0.5, 0.5], [0.45, 0.5], [0.6, 0.5], [0.5, 0.5]]  # of all heads where none is there
+    np.testing.assert_allclose(mean_of_heads(probability, there), wanted, atol=1e-9)
 
 
 def test_fitted_weights_find_the_honest_head_and_leave_the_noise():
