@@ -58,6 +58,15 @@ def read_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> li
     Without `labels` what the folder says of labels is neither needed nor looked at.
     Raises one RecordingError that lists every problem of every row.
     """
+    judged = read_rows(root, animal_pattern, labels=labels)
+    problems = [problem for _, found in judged for problem in found]
+    if problems:
+        raise RecordingError(problems)
+    return [row for row, _ in judged]
+
+
+def read_rows(root: Path, animal_pattern: str, *, labels: bool = True) -> list[tuple[Row, list[str]]]:
+    """(row, what is wrong with it) as `read_manifest`, which raises what is wrong with the table as a whole."""
     root = Path(root)
     path = root / NAME
     try:
@@ -74,18 +83,15 @@ def read_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> li
         raise RecordingError(f"{path}: no sessions; needs a row each, or IMU/, DLC/ and labels/ of an older layout")
     if not labels:
         numbered = [(where, cells | dict.fromkeys(LABELLING, "")) for where, cells in numbered]
-    rows, problems, seen = [], [], {}
+    judged, seen = [], {}
     for where, cells in numbered:
         row, found = _row(root, where, cells, pattern)
-        problems += found
         if row.session in seen:
-            problems.append(f"{where}: duplicated session {row.session!r}; first at {seen[row.session]}")
+            found.append(f"{where}: duplicated session {row.session!r}; first at {seen[row.session]}")
         elif row.session:
             seen[row.session] = where.removeprefix(f"{path}: ")
-        rows.append(row)
-    if problems:
-        raise RecordingError(problems)
-    return rows
+        judged.append((row, found))
+    return judged
 
 
 def _table_rows(path: Path, spared: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
