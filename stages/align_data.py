@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from rbc.outputs import write_json, write_table, writing
+from rbc.figures.quality import quality_page
+from rbc.outputs import write_json, write_table, write_text, writing
 from rbc.params import load
 from rbc.recordings.ontology import Ontology
 from rbc.recordings.preparation import align_all
@@ -29,6 +30,7 @@ def main() -> None:
         )
     write_table(Path("plots/align_data.csv"), table)
     write_table(Path("plots/align_data_annotators.csv"), people)
+    write_text(Path("plots/align_data.html"), quality_page(table))
     frames = table["frames"].sum()
     write_json(Path("metrics/align_data.json"), {
         "sessions": int((table["frames"] > 0).sum()), "animals": table["animal"].nunique(),

@@ -12,6 +12,7 @@ from rbc.recordings.checking import check_all, conflict_note, work
 from rbc.recordings.manifest import Row
 from rbc.recordings.ontology import Ontology, translate
 from rbc.recordings.physics import Rest, at_rest
+from rbc.recordings.quality import SPREADS, Quantiles, describe, distances
 from rbc.recordings.raw import read_raw
 from rbc.recordings.session import NOT_SCORED, Session
 
@@ -39,14 +40,24 @@ def align_all(
     used = [row for row in found.rows if not row.exclude]
     task = partial(_align, settings=settings, ontology=ontology, out=Path(out))
     done = dict(zip(found.looks, work(task, used, "align", progress), strict=True))
-    return pd.DataFrame([done.get(row.session) or _left_out(row) for row in found.rows])
+    far = distances({name: described for name, (_, described) in done.items()})
+    return pd.DataFrame([
+        done[row.session][0] | _far(far[row.session]) if row.session in done else _left_out(row) for row in found.rows
+    ])  # fmt: skip
 
 
-def _align(row: Row, settings: Settings, ontology: Ontology, out: Path) -> dict:
+def _align(row: Row, settings: Settings, ontology: Ontology, out: Path) -> tuple[dict, Quantiles]:
     raw = translate(read_raw(row, settings.behaviours), ontology.aliases)
     session = align(raw, settings)
     session.save(out / row.session)
-    return table_row(session, at_rest(raw), ontology)
+    return table_row(session, at_rest(raw), ontology), describe(session)
+
+
+def _far(groups: dict[str, tuple[float, str]]) -> dict:
+    """Columns of a session's distances from the others, and the signal of each group that is farthest away."""
+    names = {group: name for group, (distance, name) in groups.items() if distance > 0}
+    columns = {f"far_{group}": groups[group][0] if group in groups else np.nan for group in SPREADS}
+    return columns | {"far_signals": "; ".join(f"{group}: {name}" for group, name in names.items())}
 
 
 def table_row(session: Session, rest: Rest, ontology: Ontology) -> dict:
@@ -67,6 +78,7 @@ def table_row(session: Session, rest: Rest, ontology: Ontology) -> dict:
         "labelled_frames": int((session.labels != NOT_SCORED).any(1).sum()),
         "offset_ms": ms["offset_s"] if own else np.nan, "offset_se_ms": ms["offset_se_s"] if own else np.nan,
         "drift_ppm": clock["drift_ppm"] if own else np.nan, "drift_se_ppm": clock["drift_se_ppm"] if own else np.nan,
+        "steps": len(clock["steps"]) if own else np.nan,
         "correlation_before": clock["correlation_before"], "correlation_after": clock["correlation"], "clock": state,
         "missing_imu": float(1 - session.valid[:, 0].mean()), "missing_pose": float(1 - session.valid[:, 1].mean()),
         "pose_rate_hz": report["pose_rate_hz"], "imu_rate_hz": report["imu_rate_hz"],
