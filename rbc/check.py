@@ -1,8 +1,8 @@
 """Are these recordings fit to be learnt from? `python -m rbc.check DIR`: every problem, in seconds, nothing trained.
 
 DIR holds a sessions.csv (or an older layout), as data.root does. Where there is a params.yaml here, its settings count:
-the animal's pattern and the axes of the body always, behaviours and ontology where its data.root is DIR. Elsewhere every
-behaviour that the label files name is taken.
+the animal's pattern and the axes of the body always, behaviours and ontology where its data.root is DIR. Elsewhere
+every behaviour that the label files name is taken.
 """
 
 import argparse

@@ -92,7 +92,7 @@ def work(task: Callable, items: list, name: str, progress: bool) -> Iterator:
     workers = min(WORKERS, os.cpu_count() or 1, len(items))
     with ProcessPoolExecutor(max(1, workers)) as pool:
         results: Iterable = pool.map(task, items, chunksize=max(1, min(16, len(items) // 40)))
-        yield from tqdm(results, total=len(items), desc=name, unit="session", disable=not progress)
+        yield from tqdm(results, total=len(items), desc=name, unit="session", disable=not progress, delay=1)
 
 
 def _look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look:

@@ -5,8 +5,8 @@ cell that files cannot fill for certain is left empty, and listed.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,14 @@ from rbc.recordings.deeplabcut import READERS, UNIQUE
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.layouts import find_layout
 from rbc.recordings.manifest import ANNOTATOR, NAME
+from rbc.recordings.names import alike, plain
 from rbc.recordings.tables import TIME_UNITS, read_head, read_lines, separator
 
 COLUMNS = ("session", "animal", "day", "arena", "pose", "imu", "labels", "scored", "pose_rate_hz", "imu_rate_hz",
            "individual", "pose_times", "imu_mount", "imu_units", "span")  # fmt: skip
 SLOTS = ("imu", "pose", "labels")
-ROLES = ("imu", "pose", "dlc", "labels", "label", "annotations", "annotation", "annot", "boris", "events", "times", "time",
-         "timestamps", "filtered", "tracking", "tracks", "el", "sk", "bx", "samples", "sup")  # fmt: skip
+ROLES = ("imu", "pose", "dlc", "labels", "label", "annotations", "annotation", "annot", "boris", "events", "times",
+         "time", "timestamps", "filtered", "tracking", "tracks", "el", "sk", "bx", "samples", "sup")  # fmt: skip
 SEPARATORS = r"[\s_.-]+"
 NEEDS = {
     "animal": "the rat's name, or data.animal_pattern finds it in the session's",
@@ -134,11 +135,6 @@ def key_of(name: Path) -> str:
     return ""
 
 
-def plain(name: str) -> str:
-    """A name without case and zero-padding: F03 and f3 become f3."""
-    return re.sub(r"(?<!\d)0+(?=\d)", "", name.lower())
-
-
 def pair(files: list[File]) -> tuple[list[dict[str, str]], list[str], list[str]]:
     """Manifest cells of each session, what is wrong (two candidates for one cell), and what looks odd.
 
@@ -167,23 +163,23 @@ def pair(files: list[File]) -> tuple[list[dict[str, str]], list[str], list[str]]
         row = {"session": session}
         for slot, by in slots.items():
             problems += [
-                f"session {session}: {slot}: two candidates or more: {', '.join(paths)}; needs one in {NAME} (chapters of "
-                "one recording joined with ';'): move the others away, or write this row yourself"
+                f"session {session}: {slot}: two candidates or more: {', '.join(paths)}; needs one in {NAME} (chapters "
+                "of one recording joined with ';'): move the others away, or write this row yourself"
                 for paths in by.values() if len(paths) > 1
             ]
             alone = len(by) == 1 and ANNOTATOR in by
-            row[slot] = ";".join(paths[0] if slot != "labels" or alone else f"{who}={paths[0]}" for who, paths in by.items())
+            named = slot == "labels" and not alone
+            row[slot] = ";".join(f"{who}={paths[0]}" if named else paths[0] for who, paths in by.items())
         rows.append(row)
-    return rows, problems, warnings
+    return rows, problems, warnings + halves(rows)
 
 
-def alike(what: str, names: Iterable[str]) -> list[str]:
-    """Warnings of names that differ only in case or zero-padding."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(plain(name), []).append(name)
-    return [f"{what} {', '.join(group)} differ only in case or zero-padding: are they one?" for group in groups.values()
-            if len(group) > 1]  # fmt: skip
+def halves(rows: list[dict[str, str]]) -> list[str]:
+    """Warnings of sessions of which one lacks what the other has alone, where one's name begins with the other's."""
+    single = [(row["session"], *set(row) & {"pose", "imu"}) for row in rows if len(set(row) & {"pose", "imu"}) == 1]
+    return [f"{one} has {has} alone, {other} {others} alone: are they one?"
+            for (one, has), (other, others) in permutations(single, 2)
+            if has != others and plain(other).startswith(plain(one))]  # fmt: skip
 
 
 def to_fill(root: Path, table: pd.DataFrame) -> dict[str, list[str]]:
@@ -192,8 +188,9 @@ def to_fill(root: Path, table: pd.DataFrame) -> dict[str, list[str]]:
     for cells in table.to_dict("records"):
         pose, imu, labels = (cells[slot].split(";")[0].split("=")[-1] for slot in ("pose", "imu", "labels"))
         signals = imu and (not is_arrays(Path(imu)) or imu.endswith(".npz"))
+        video = pose and not is_arrays(Path(pose))
         needs = {
-            "animal": not cells["animal"], "pose_rate_hz": pose and not is_arrays(Path(pose)) and not cells["pose_rate_hz"],
+            "animal": not cells["animal"], "pose_rate_hz": video and not cells["pose_rate_hz"],
             "imu_units": signals, "individual": len(individuals(root / pose)) > 1 if pose else False,
             "span": labels and not is_arrays(Path(labels)) and recognise(root / labels, read_lines(root / labels))[0]
             != "per_frame",

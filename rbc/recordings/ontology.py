@@ -31,8 +31,8 @@ class Ontology:
 
         def known(place: str, name: str) -> None:
             if name not in behaviours:
-                found.append(f"data.ontology.{place}: unknown behaviour {name!r}{near(name, behaviours)}; data.behaviours "
-                             f"knows {', '.join(behaviours)}")  # fmt: skip
+                found.append(f"data.ontology.{place}: unknown behaviour {name!r}{near(name, behaviours)}; "
+                             f"data.behaviours knows {', '.join(behaviours)}")  # fmt: skip
 
         for group in self.exclusive:
             for name in group:
@@ -43,7 +43,7 @@ class Ontology:
             for other in (name, *others):
                 known("implies", other)
             found += [
-                f"data.ontology: {name} implies {other}, and {', '.join(group)} exclude each other; needs one of the two"
+                f"data.ontology: {name} implies {other}, and {', '.join(group)} exclude each other; needs one of them"
                 for other in others for group in self.exclusive if {name, other} <= set(group) and name != other
             ]
         for alias, name in self.aliases.items():
@@ -88,6 +88,6 @@ def _rename(annotation: Annotation, aliases: dict[str, str]) -> Annotation:
     frames = annotation.frames
     if frames is not None:
         same = [frames[:, [c for c, other in enumerate(names) if other == name]] for name in behaviours]
-        columns = [np.select([(x == PRESENT).any(1), (x == ABSENT).all(1)], [PRESENT, ABSENT], NOT_SCORED) for x in same]
-        frames = np.stack(columns, axis=1).astype(np.int8)
+        tests = [((x == PRESENT).any(1), (x == ABSENT).all(1)) for x in same]
+        frames = np.stack([np.select(t, [PRESENT, ABSENT], NOT_SCORED) for t in tests], axis=1).astype(np.int8)
     return replace(annotation, behaviours=behaviours, bouts=bouts, frames=frames)

@@ -95,8 +95,10 @@ def unit_problems(rest: Rest, units: str) -> list[str]:
     if restless or rest.peak_deg_s > FASTEST_DEG_S:
         factors = GYRO_UNITS | GYRO_COUNTS
         shrunk = {name: factor / GYRO_UNITS[gyro] for name, factor in factors.items()}
-        likely = [name for name in sorted(shrunk, key=shrunk.get, reverse=True) if shrunk[name] < 0.9
-                  and rest.turn_deg_s * shrunk[name] < BIAS_DEG_S and rest.peak_deg_s * shrunk[name] < FASTEST_DEG_S][:1]
+        likely = [
+            name for name, by in sorted(shrunk.items(), key=lambda item: -item[1])
+            if by < 0.9 and rest.turn_deg_s * by < BIAS_DEG_S and rest.peak_deg_s * by < FASTEST_DEG_S
+        ][:1]
         guess = f"it looks like {likely[0]}" if likely else "wrong unit"
         problems.append(
             f"imu_units {units!r}: the gyroscope shows {rest.turn_deg_s:.4g} °/s at rest and {rest.peak_deg_s:.4g} °/s "
@@ -122,8 +124,8 @@ def turning_problems(
     if best.negative > max(MIRRORED_LEAD * best.score, LEAST_SCORE):
         return [
             f"the camera sees it turn against the gyroscope (agreement {best.score:.1f} deviations, mirrored "
-            f"{best.negative:.1f}): left and right would swap; needs a video that is not mirrored (or x turned round in "
-            "the pose file) and a right-handed gyroscope (or the signs turned round in the IMU file)"
+            f"{best.negative:.1f}): left and right would swap; needs a video that is not mirrored (or x turned round "
+            "in the pose file) and a right-handed gyroscope (or the signs turned round in the IMU file)"
         ]
     if best.score < LEAST_SCORE or best.score < LEAST_LEAD * best.runner_up:
         return []

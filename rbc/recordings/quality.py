@@ -18,7 +18,7 @@ LEAST_FRAMES = 100
 LEAST_SESSIONS = 3
 SPREADS = {  # group -> least spread that counts as one, in its own unit; what varies less is not worth a colour
     "acceleration": 0.2, "rotation": 5.0, "gravity": 0.1, "bands": 0.3, "speed": 0.05, "shape": 0.05, "likelihood": 0.2,
-    "features": 0.0,  # their units are not known: where the usual session shows one value, all sessions' deviation counts
+    "features": 0.0,  # in unknown units: where the usual session shows one value, the deviation of all counts
 }  # fmt: skip
 
 Quantiles = dict[str, dict[str, np.ndarray]]
@@ -69,9 +69,9 @@ def _signals(session: Session, frames: np.ndarray):
 
 
 def distances(described: Mapping[str, Quantiles]) -> dict[str, dict[str, tuple[float, str]]]:
-    """{session: {group: (distance, the signal farthest away)}}; a group that fewer than three sessions have is left out.
+    """{session: {group: (distance, the signal farthest away)}}: that signal's distance, in spreads.
 
-    The distance of a group is that of its farthest signal, in spreads.
+    A signal that fewer than three sessions have is left out.
     """
     held: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     for session, groups in described.items():

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rbc.recordings.checking import Checked
+from rbc.recordings.names import alike
 
 SHOWN = 12
 
@@ -26,7 +27,8 @@ def summary(found: Checked) -> str:
         "keypoints": ", ".join(found.keypoints) or "none",
         "behaviours": ", ".join(found.behaviours) or "none",
     }
-    odd = [f"odd: {name}: {warning}" for name, look in looks.items() for warning in look.warnings]
+    odd = [f"odd: {warning}" for warning in alike("animals", animals)]
+    odd += [f"odd: {name}: {warning}" for name, look in looks.items() for warning in look.warnings]
     more = [f"odd: and {len(odd) - SHOWN} more"] if len(odd) > SHOWN else []
     return "\n".join([f"{name:<18}{text}" for name, text in facts.items()] + odd[:SHOWN] + more)
 

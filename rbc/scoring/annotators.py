@@ -15,8 +15,8 @@ COLUMNS = ("annotators", "behaviour", "sessions", "frames", "f1", "kappa")
 def agreement(tracks: Mapping[str, Mapping[str, np.ndarray]], behaviours: Sequence[str]) -> pd.DataFrame:
     """F1 and Cohen's kappa of each behaviour between annotators, a row for all pairs together and one for each pair.
 
-    tracks: {session: {annotator: labels (T, C)}}. Frames that both of a pair scored count; `frames` says how many. F1 is
-    the same whichever of two is taken for the truth, and NaN where neither marks the behaviour.
+    tracks: {session: {annotator: labels (T, C)}}. Frames that both of a pair scored count; `frames` says how many. F1
+    is the same whichever of two is taken for the truth, and NaN where neither marks the behaviour.
     """
     pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for by in tracks.values():

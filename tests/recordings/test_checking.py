@@ -42,7 +42,8 @@ def test_a_file_is_read_although_its_row_is_wrong(tmp_path):
 def test_what_was_found_is_summed_up(tmp_path):
     labels = np.repeat([[1, 1], [0, 1], [-1, -1], [0, 0]], 50, axis=0)
     names = np.array(["walk", "still"])
-    rows = [write_arrays(tmp_path, "aa1", labels=labels, label_names=names), write_arrays(tmp_path, "bb1") | {"imu": ""},
+    rows = [write_arrays(tmp_path, "aa1", labels=labels, label_names=names),
+            write_arrays(tmp_path, "bb1") | {"imu": ""},
             write_arrays(tmp_path, "cc1") | {"exclude": "camera fell"}]  # fmt: skip
     found = check(tmp_path, rows, Ontology((("walk", "still"),)), ("walk", "still"))
     look = found.looks["aa1"]
@@ -52,6 +53,11 @@ def test_what_was_found_is_summed_up(tmp_path):
     for part in ("2, left out cc1 (camera fell)", "2: aa, bb", "0.1 in 2 sessions", "1 imu and pose, 1 pose alone",
                  "walk, still", "odd: aa1: labels contradict"):
         assert part in text, text
+
+
+def test_animals_spelt_in_two_ways_are_odd(tmp_path):
+    rows = [write_arrays(tmp_path, name) | {"animal": animal} for name, animal in (("aa1", "F3"), ("bb1", "f03"))]
+    assert "odd: animals F3, f03 differ only in case or zero-padding" in summary(check(tmp_path, rows))
 
 
 def test_behaviours_are_those_of_the_files_where_none_are_named(tmp_path):

@@ -45,7 +45,8 @@ def test_files_are_paired_by_the_name_they_share(tmp_path):
     assert rows["F2D3"]["labels"] == "F2D3/labels.csv" and rows["F2D3"]["imu"] == ""
     assert one["pose_rate_hz"] == one["imu_units"] == one["span"] == ""
     for part in ("3 sessions, 3 with pose, 1 with imu, 2 with labels, 1 with pose_times",
-                 "not used: notes.csv, video.mp4", "to fill: imu_units (of acc and gyro, such as 'g,deg/s'): F1D1_indoor",
+                 "not used: notes.csv, video.mp4",
+                 "to fill: imu_units (of acc and gyro, such as 'g,deg/s'): F1D1_indoor",
                  "to fill: individual (which of the tracked animals wears the IMU): F2D3",
                  "stop in s (BORIS exports may state it; frame-by-frame labels need none)): F1D1_indoor",
                  "nominal frames per second): F1D1, F1D1_indoor, F2D3"):
@@ -98,8 +99,14 @@ def test_labels_of_no_session_are_odd(tmp_path):
     assert "odd: labels/G7.csv: no pose or IMU file shares its name" in draft_manifest(root, PATTERN)
 
 
+def test_halves_of_a_session_are_odd(tmp_path):
+    root = folder(tmp_path, {"F1D1DLC.csv": POSE, "imu/F1D1_2024-05-13.csv": IMU, "F2D1DLC.csv": POSE})
+    said = draft_manifest(root, PATTERN)
+    assert "odd: F1D1 has pose alone, F1D1_2024-05-13 imu alone: are they one?" in said and "F2D1 has" not in said
+
+
 def test_the_key_of_a_file_is_what_its_tools_did_not_add():
-    names = {"pose/F3D5DLC_net_filtered.csv": "F3D5", "F3D5/imu.csv": "F3D5", "a/F3D5 outdoor_labels.csv": "F3D5 outdoor",
-             "IMU/labels.csv": "", "r01_annot.txt": "r01"}  # fmt: skip
+    names = {"pose/F3D5DLC_net_filtered.csv": "F3D5", "F3D5/imu.csv": "F3D5",
+             "a/F3D5 outdoor_labels.csv": "F3D5 outdoor", "IMU/labels.csv": "", "r01_annot.txt": "r01"}  # fmt: skip
     assert {name: key_of(Path(name)) for name in names} == names
     assert pair([]) == ([], [], [])
