@@ -119,8 +119,8 @@ def cell(data: dict, session: str, check: str) -> tuple[str, str]:
 SPOILT = {
     "refused": ({"clock": "refused", "note": "turning agrees nowhere clearly: best match 3", "offset_se_ms": np.nan,
                  "missing_imu": 1.0}, "clock", ("refused", "z"), "clock refused: turning agrees nowhere clearly"),
-    "clock": ({"offset_se_ms": 40.0}, "IMU clock", ("± 40", "z"), "clock known to ± 40 ms only"),
-    "drift": ({"drift_ppm": -900.0}, "drift", ("-900 ± 20", "z"), "clock drifts by -900 ppm"),
+    "clock": ({"offset_se_ms": 40.0}, "IMU clock", ("5000 ±40", "z"), "clock known to ± 40 ms only"),
+    "drift": ({"drift_ppm": -900.0}, "drift", ("-900 ±20", "z"), "clock drifts by -900 ppm"),
     "steps": ({"steps": 9.0}, "steps", ("9", "z"), "9 steps in the clock"),
     "correlation": ({"correlation_after": 0.3}, "correlation", ("0.0→0.30", "z"), "correlate by 0.30 only"),
     "imu": ({"missing_imu": 0.7}, "IMU<br>missing", ("70", "z"), "IMU missing 70 %"),
