@@ -38,6 +38,8 @@ class Annotation:
     """(M, C) i1 1 present, 0 absent, -1 not scored; columns as `behaviours`."""
     rate_hz: float = float("nan")
     """Frames per second of video time, for `frame_numbers`."""
+    notes: tuple[str, ...] = ()
+    """What was made of the file beyond its words, with counts."""
 
     @property
     def stop_s(self) -> float:
@@ -50,7 +52,8 @@ class Annotation:
 
 
 def read_annotations(
-    path: Path, span_s: tuple[tuple[float, float], ...], pose_rate_hz: float, *, subject: str = ""
+    path: Path, span_s: tuple[tuple[float, float], ...], pose_rate_hz: float, *, subject: str = "",
+    point_s: float = float("nan"),
 ) -> Annotation:
     """Annotation of one file, its format told from its content.
 

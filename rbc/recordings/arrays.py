@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from rbc.recordings.annotations import Annotation
+from rbc.recordings.channels import ACC, GYRO
 from rbc.recordings.deeplabcut import COORDS, Tracks
 from rbc.recordings.errors import RecordingError
-from rbc.recordings.imu import ACC, GYRO, ImuRecording, convert
+from rbc.recordings.imu import ImuRecording
 from rbc.recordings.layouts import LAYOUT_RATE_HZ
 from rbc.recordings.session import NOT_SCORED
 from rbc.recordings.tables import LARGEST, listed, numbers, read_table
+from rbc.recordings.units import convert
 
 FEATURE_CSV = "madnorm.csv"
 CLIP_GAP_S = 2.5  # between clips that do not follow each other: nothing measured, longer than the encoder sees

@@ -7,12 +7,13 @@ from pathlib import Path, PurePosixPath
 from rbc.recordings.arrays import is_arrays
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.layouts import find_layout
+from rbc.recordings.stamps import REPAIRS
 from rbc.recordings.tables import near, read_table, require_columns
 
 NAME = "sessions.csv"
 REQUIRED = ("session", "animal", "pose", "imu", "labels", "pose_rate_hz", "imu_rate_hz")
 OPTIONAL = ("day", "arena", "scored", "individual", "setup", "pose_times", "imu_mount", "imu_units", "px_per_cm",
-            "span", "exclude")  # fmt: skip
+            "span", "exclude", "repairs", "subject", "point_s")  # fmt: skip
 CARRIED = ("video", "sync", "imu_offset_s", "imu_drift_ppm", "arena_corners", "sex", "condition")
 LABELLING = ("labels", "scored", "span")
 MOUNTS = ("", "head", "back")
@@ -49,6 +50,12 @@ class Row:
     """Reason to leave the session out; its files are not looked at."""
     extra: dict[str, str]
     """Every other column, as text."""
+    repairs: tuple[str, ...] = ()
+    """What may be done to the IMU's rows, of stamps.REPAIRS."""
+    subject: str = ""
+    """Whose events count where BORIS scored several subjects; empty = `individual`."""
+    point_s: float = float("nan")
+    """How long a POINT event of BORIS lasts."""
 
 
 def read_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> list[Row]:
@@ -156,12 +163,15 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
     rate = number("pose_rate_hz")
     if pose and not text("pose_rate_hz") and not all(map(is_arrays, pose)):
         problems.append(f"{where}: pose_rate_hz is empty; needs the video's frames per second")
-    if any(path.suffix.lower() == ".csv" and not is_arrays(path) for path in imu) and not text("imu_units"):
+    if not all(map(is_arrays, imu)) and not text("imu_units"):
         problems.append(f"{where}: imu_units is empty; needs the units of acc and gyro, such as 'g,deg/s'")
     labels, found = _labels(text("labels"), files)
     problems += [f"{where}: {problem}" for problem in found]
     span, found = parse_span(text("span"))
     problems += [f"{where}: {problem}" for problem in found]
+    repairs = tuple(dict.fromkeys(filter(None, (name.strip() for name in re.split("[;,]", text("repairs"))))))
+    problems += [f"{where}: repairs: {name!r} is not known{near(name, REPAIRS)}; needs one of {', '.join(REPAIRS)}"
+                 for name in repairs if name not in REPAIRS]  # fmt: skip
     scored = tuple(dict.fromkeys(filter(None, (name.strip() for name in text("scored").split(";"))))) or None
     row = Row(
         session=session, animal=animal, day=text("day"), arena=text("arena"), pose=pose, imu=imu, labels=labels,
@@ -169,6 +179,7 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
         setup=text("setup") or session, pose_times=times[0] if times else None, imu_mount=text("imu_mount").lower(),
         imu_units=text("imu_units"), px_per_cm=number("px_per_cm"), span=span, exclude=text("exclude"),
         extra={name: value for name, value in cells.items() if name not in REQUIRED + OPTIONAL},
+        repairs=repairs, subject=text("subject"), point_s=number("point_s"),
     )  # fmt: skip
     return row, problems
 

@@ -90,6 +90,7 @@ def table_row(session: Session) -> dict:
     mounted = report["mounting"]
     notes = [clock["reason"] if report["two_clocks"] else "", "" if mounted["axes"] == "body" else "sensor axes kept"]
     notes += [f"{len(clock['steps'])} steps in the clock"] if clock["steps"] else []
+    notes += report.get("notes", [])
     ms = {name: None if clock[name] is None else 1000 * clock[name] for name in ("offset_s", "offset_se_s")}
     own = report["two_clocks"] and clock["accepted"]
     return {

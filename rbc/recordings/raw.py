@@ -41,6 +41,12 @@ class Raw:
         return tuple(dict.fromkeys(name for names in (*named, self.row.scored or ()) for name in names))
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was repaired or left out in reading, with counts."""
+        labels = [note for annotation in self.annotators.values() for note in annotation.notes]
+        return (*(self.tracks.notes if self.tracks else ()), *(self.imu.notes if self.imu else ()), *labels)
+
+    @property
     def keypoints(self) -> tuple[str, ...]:
         return self.tracks.keypoints if self.tracks else ()
 
@@ -81,7 +87,7 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
         ready_imu = attempt(read_arrays, row.imu, "imu", units=row.imu_units, rate_hz=row.imu_rate_hz)
         imu = ready_imu.imu if ready_imu else None
     elif row.imu:
-        imu = attempt(read_imu, row.imu, row.imu_units, row.imu_rate_hz)
+        imu = attempt(read_imu, row.imu, row.imu_units, row.imu_rate_hz, row.repairs)
     one_clock = pose is None and tracks is None or ready_imu is not None and pose is not None
     label_rate = pose.rate_hz if pose else row.pose_rate_hz
     if not row.pose and ready_imu:
@@ -94,8 +100,8 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
                 annotators |= read.annotators or {name: read.labels}
                 consensus = read.labels
         else:
-            subject = row.extra.get("subject", "")
-            read = attempt(annotations.read_annotations, path, row.span, label_rate, subject=subject)
+            read = attempt(annotations.read_annotations, path, row.span, label_rate,
+                           subject=row.subject or row.individual, point_s=row.point_s)  # fmt: skip
             if read:
                 annotators[name] = read
     if problems:
