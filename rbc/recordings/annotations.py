@@ -58,15 +58,17 @@ def read_annotations(
     """Annotation of one file, its format told from its content.
 
     `span_s` are the annotated stretches in s of video time (event files need one, from here or from the file),
-    `pose_rate_hz` turns frame numbers into video time, `subject` picks one where BORIS scored several.
+    `pose_rate_hz` turns frame numbers into video time, `subject` picks one where BORIS scored several, and a
+    POINT event lasts `point_s` (NaN = is refused).
     Raises RecordingError: unknown format, unpaired START or STOP, no span, numbers that do not parse.
     """
     path = Path(path)
     lines = read_lines(path)
     name, header = recognise(path, lines)
     if name in BORIS:
-        bouts, problems, stated = BORIS[name](path, lines[header], header, pose_rate_hz, subject)
-        annotation = _events(path, bouts, problems, tuple(span_s) or stated)
+        events = BORIS[name](path, lines[header], header, boris.Asked(pose_rate_hz, subject, point_s))
+        annotation = _events(path, events.bouts, events.problems, tuple(span_s) or events.spans)
+        annotation = replace(annotation, notes=events.notes)
     elif name == "caltech":
         bouts, problems, configured = caltech.read(path, lines, pose_rate_hz)
         annotation = _events(path, bouts, problems, tuple(span_s))
