@@ -65,6 +65,17 @@ def read_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> li
     Without `labels` what the folder says of labels is neither needed nor looked at.
     Raises one RecordingError that lists every problem of every row.
     """
+    rows, problems = scan_manifest(root, animal_pattern, labels=labels)
+    if problems:
+        raise RecordingError(problems)
+    return rows
+
+
+def scan_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> tuple[list[Row], list[str]]:
+    """Rows as of `read_manifest` that nothing is wrong with, and what is wrong with the others.
+
+    Raises RecordingError where there are no rows to look at.
+    """
     root = Path(root)
     path = root / NAME
     try:
@@ -84,15 +95,13 @@ def read_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> li
     rows, problems, seen = [], [], {}
     for where, cells in numbered:
         row, found = _row(root, where, cells, pattern)
-        problems += found
         if row.session in seen:
-            problems.append(f"{where}: duplicated session {row.session!r}; first at {seen[row.session]}")
+            found.append(f"{where}: duplicated session {row.session!r}; first at {seen[row.session]}")
         elif row.session:
             seen[row.session] = where.removeprefix(f"{path}: ")
-        rows.append(row)
-    if problems:
-        raise RecordingError(problems)
-    return rows
+        problems += found
+        rows += [] if found else [row]
+    return rows, problems
 
 
 def _table_rows(path: Path, spared: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:

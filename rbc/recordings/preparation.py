@@ -16,7 +16,7 @@ from tqdm import tqdm
 from rbc.recordings.alignment import Settings, align
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.geometry import unite_keypoints
-from rbc.recordings.manifest import Row, read_manifest
+from rbc.recordings.manifest import Row, scan_manifest
 from rbc.recordings.raw import label_problems, read_raw
 from rbc.recordings.session import NOT_SCORED, Session
 
@@ -34,13 +34,13 @@ def align_all(
     Without `labels` none are needed nor looked at.
     Raises one RecordingError with every problem of every session before anything is written.
     """
-    rows = read_manifest(Path(root), animal_pattern, labels=labels)
+    rows, problems = scan_manifest(Path(root), animal_pattern, labels=labels)
     used = [row for row in rows if not row.exclude]
     if not used:
-        raise RecordingError(f"{root}: every session is excluded")
+        raise RecordingError(problems or f"{root}: every session is excluded")
     names = [row.session for row in used]
     seen = dict(zip(names, _work(partial(_look, behaviours=behaviours), used, "check", progress)))
-    problems = [problem for found, *_ in seen.values() for problem in found]
+    problems += [problem for found, *_ in seen.values() for problem in found]
     if not problems and not behaviours:
         behaviours = tuple(dict.fromkeys(name for _, named, _ in seen.values() for name in named))
     try:
