@@ -9,11 +9,9 @@ import pandas as pd
 from rbc.recordings.channels import (ACC, GYRO, HEADER_WITHIN, SIGNALS, Channels, find_channels, find_header,
                                      unit_problems)  # fmt: skip
 from rbc.recordings.errors import RecordingError
-from rbc.recordings.stamps import Stamps, read_stamps, to_seconds
+from rbc.recordings.stamps import Stamps, read_stamps, time_problems, to_seconds
 from rbc.recordings.tables import decimal_mark, numbers, read_first_lines, read_table, require_columns, separator
-from rbc.recordings.units import convert
-
-RATE_FACTOR = 1.5  # a stated rate further off than this means a wrong time unit, not a bad crystal
+from rbc.recordings.units import convert, require_alive
 
 
 @dataclass(frozen=True)
@@ -64,14 +62,12 @@ def read_imu(
     if problems:
         raise RecordingError(problems)
     values = np.concatenate([chapter.values for chapter in chapters])
+    require_alive(first.path, first.names, values)
     kept, time_s, notes = to_seconds([chapter.stamps for chapter in chapters], values, rate_hz, repairs)
     origin = np.repeat(np.arange(len(chapters)), [len(chapter.values) for chapter in chapters])[kept]
     for number, chapter in enumerate(chapters):
-        steps = np.diff(time_s[origin == number])
-        seen_hz = 1 / np.median(steps) if len(steps) else np.nan
-        if rate_hz > 0 and not 1 / RATE_FACTOR < seen_hz / rate_hz < RATE_FACTOR:
-            problems.append(f"{chapter.path}: the time column steps at {seen_hz:.6g} Hz; imu_rate_hz says {rate_hz:g}: "
-                            "wrong time unit or rate")  # fmt: skip
+        problems += time_problems(str(chapter.path), time_s[origin == number], rate_hz, "imu_rate_hz")
+    problems = problems or time_problems(str(chapters[0].path), time_s, np.nan, "imu_rate_hz")
     if problems:
         raise RecordingError(problems)
     notes = (*notes, *dict.fromkeys(note for chapter in chapters for note in chapter.notes))

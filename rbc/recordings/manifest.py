@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from rbc.recordings.arrays import is_arrays
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.layouts import find_layout
-from rbc.recordings.stamps import REPAIRS
+from rbc.recordings.stamps import RATES_HZ, REPAIRS
 from rbc.recordings.tables import near, read_table, require_columns
 
 NAME = "sessions.csv"
@@ -141,6 +141,9 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
         if text(column) and not 0 < value < float("inf"):
             problems.append(f"{where}: {column}: {text(column)!r}; needs a number above 0")
             return float("nan")
+        if column.endswith("_hz") and not (not text(column) or RATES_HZ[0] <= value <= RATES_HZ[1]):
+            problems.append(f"{where}: {column}: {text(column)!r}; needs a rate per second, {RATES_HZ[0]:g} to "
+                            f"{RATES_HZ[1]:g}")  # fmt: skip
         return value
 
     def files(column: str, cell: str) -> tuple[Path, ...]:
@@ -154,8 +157,8 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
         return tuple(found)
 
     session, animal = text("session"), text("animal")
-    if not re.fullmatch(r"\w[\w .+-]*", session):
-        problems.append(f"{where}: session: {session!r}; needs a name of letters, digits, '_', '-', '.'")
+    if not re.fullmatch(r"\w[\w .+-]{0,99}", session):
+        problems.append(f"{where}: session: {session!r}; needs a name of letters, digits, '_', '-', '.', at most 100")
     if not animal:
         match = pattern.search(session)
         animal = (match.group(1) if pattern.groups else match.group(0)) if match else ""
@@ -204,8 +207,9 @@ def _file_problem(root: Path, name: str) -> str:
         depth += -1 if part == ".." else 1
         if posix.is_absolute() or re.match(r"[A-Za-z]:", name) or depth < 0:
             return f"path {name!r} leaves the folder {root}; needs a path below it"
-    if "\0" in name or not (root / posix).is_file():
-        folder = posix.parent if "\0" not in name and ".." not in posix.parts else PurePosixPath()
+    if "\0" in name or max(map(len, posix.parts)) > 200 or not (root / posix).is_file():
+        plain = "\0" not in name and ".." not in posix.parts and len(name) < 200
+        folder = posix.parent if plain else PurePosixPath()
         names = [(folder / p.name).as_posix() for p in (root / folder).iterdir()] if (root / folder).is_dir() else []
         return f"missing file {name!r}{near(name, names)}; needs a file below {root}"
     return ""

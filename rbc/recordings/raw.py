@@ -15,6 +15,7 @@ from rbc.recordings.deeplabcut import Tracks, read_times, read_tracks
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.imu import ImuRecording, read_imu
 from rbc.recordings.manifest import Row
+from rbc.recordings.stamps import time_problems
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
                 "needs one each"
             )
         elif stamps is not None:
+            found = time_problems(str(row.pose_times), stamps, row.pose_rate_hz, "pose_rate_hz")
+            problems += [f"session {row.session}: {problem}" for problem in found]
             frame_s = stamps
     imu, ready_imu = None, None
     if row.imu and is_arrays(row.imu[0]):

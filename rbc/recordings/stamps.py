@@ -23,6 +23,12 @@ REPAIRS = {
 BITS = (8, 16, 24, 32)
 EPOCH_S = 1e8
 """Later than this since 1970 is a date: seconds then count from the first sample, which keeps their digits."""
+RATES_HZ = (0.1, 10_000.0)
+"""What cameras and loggers do; a rate beyond says a wrong unit."""
+RATE_FACTOR = 1.5
+"""A stated rate further off than this means a wrong time unit, not a bad crystal."""
+MOSTLY_GAP, SHORTEST_S = 20, 3600.0
+"""A recording that spans so many times what it holds, and more than an hour, has a stamp that is wrong."""
 LOST = 1.5
 """An interval this many times the usual one holds a packet that never arrived."""
 
@@ -183,6 +189,25 @@ def spread_packets(time_s: np.ndarray) -> tuple[np.ndarray, int]:
     step = np.where(there & (step <= LOST * usual), step, usual)
     place = np.arange(len(time_s)) - np.repeat(starts, sizes)
     return time_s - (np.repeat(sizes, sizes) - 1 - place) * np.repeat(step, sizes), int(sizes[sizes > 1].sum())
+
+
+def time_problems(place: str, time_s: np.ndarray, rate_hz: float, field: str) -> list[str]:
+    """What is wrong with increasing times (N,) of one file: their rate, against that of the manifest's `field`, or a
+    gap that no recording has."""
+    if len(time_s) < 2:
+        return []
+    steps = np.diff(time_s)
+    step, problems = np.median(steps), []
+    if rate_hz > 0 and not 1 / RATE_FACTOR < 1 / step / rate_hz < RATE_FACTOR:
+        problems.append(f"{place}: the time column steps at {1 / step:.6g} Hz; {field} says {rate_hz:g}: wrong time unit "
+                        "or rate")  # fmt: skip
+    elif not RATES_HZ[0] <= 1 / step <= RATES_HZ[1]:
+        problems.append(f"{place}: the time column steps at {1 / step:.6g} Hz: wrong time unit")
+    elif time_s[-1] - time_s[0] > max(SHORTEST_S, MOSTLY_GAP * step * len(time_s)):
+        i = int(np.argmax(steps))
+        problems.append(f"{place}: {len(time_s)} rows at {1 / step:.6g} Hz span {time_s[-1] - time_s[0]:.6g} s; row {i + 2} "
+                        f"is {steps[i]:.6g} s after the row before: a wrong time?")  # fmt: skip
+    return problems
 
 
 def _describe(

@@ -107,3 +107,12 @@ def convert(source: Path | str, names: tuple[str, ...], values: np.ndarray, unit
         gone = ", ".join(name for name, there in zip(names, present, strict=True) if not there)
         raise RecordingError(f"{source}: all-NaN column {gone} in {len(values)} rows; needs numbers or no column")
     return (values * factors).astype(np.float32)
+
+
+def require_alive(source: Path | str, names: tuple[str, ...], values: np.ndarray) -> None:
+    """Raise RecordingError where all axes of a sensor are 0 in every row (N, C)."""
+    for sensor in ("acc", "gyro"):
+        columns = [i for i, name in enumerate(names) if name.startswith(sensor)]
+        if columns and not np.nan_to_num(values[:, columns]).any():
+            raise RecordingError(f"{source}: {', '.join(names[i] for i in columns)} are 0 in all {len(values)} rows: a "
+                                 "sensor that was off? needs what it measured, or no column")  # fmt: skip
