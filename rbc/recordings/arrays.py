@@ -5,6 +5,7 @@ ready-made features. In an array NaN says missing: a slot that is NaN throughout
 """
 
 import re
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -22,14 +23,14 @@ from rbc.recordings.layouts import LAYOUT_RATE_HZ
 from rbc.recordings.session import NOT_SCORED
 from rbc.recordings.stamps import RATES_HZ
 from rbc.recordings.tables import LARGEST, listed, numbers, read_table
-from rbc.recordings.units import convert, require_alive
+from rbc.recordings.units import check_signals, convert
 
 FEATURE_CSV = "madnorm.csv"
 CLIP_GAP_S = 2.5  # between clips that do not follow each other: nothing measured, longer than the encoder sees
 ANNOTATOR = "labels_annotator_"
 UNNAMED = {"imu": "imu_{}", "pose": "pose_{}", "labels": "behaviour_{}"}
 FAULTS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError,
-          MemoryError, OverflowError, TypeError, SyntaxError)  # fmt: skip
+          MemoryError, OverflowError, TypeError, SyntaxError, tokenize.TokenError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,9 @@ def _imu(path: Path, names: tuple[str, ...], values: np.ndarray, rate_hz: float,
     imu = None
     if signals:
         chosen = values[:, [names.index(name) for name in signals]]
-        require_alive(path, signals, chosen)
-        imu = ImuRecording(np.arange(len(values)) / rate_hz, signals, convert(path, signals, chosen, units))
+        measured = convert(path, signals, chosen, units)
+        notes = check_signals(path, signals, measured)
+        imu = ImuRecording(np.arange(len(values)) / rate_hz, signals, measured, notes)
     return Arrays(len(values), rate_hz, imu=imu, ready=values[:, rest], ready_names=tuple(names[c] for c in rest))
 
 

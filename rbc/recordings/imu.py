@@ -11,7 +11,7 @@ from rbc.recordings.channels import (ACC, GYRO, HEADER_WITHIN, SIGNALS, Channels
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.stamps import Stamps, read_stamps, time_problems, to_seconds
 from rbc.recordings.tables import decimal_mark, numbers, read_first_lines, read_table, require_columns, separator
-from rbc.recordings.units import convert, require_alive
+from rbc.recordings.units import check_signals, convert
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,6 @@ def read_imu(
     if problems:
         raise RecordingError(problems)
     values = np.concatenate([chapter.values for chapter in chapters])
-    require_alive(first.path, first.names, values)
     kept, time_s, notes = to_seconds([chapter.stamps for chapter in chapters], values, rate_hz, repairs)
     origin = np.repeat(np.arange(len(chapters)), [len(chapter.values) for chapter in chapters])[kept]
     for number, chapter in enumerate(chapters):
@@ -70,6 +69,7 @@ def read_imu(
     problems = problems or time_problems(str(chapters[0].path), time_s, np.nan, "imu_rate_hz")
     if problems:
         raise RecordingError(problems)
+    notes += check_signals(first.path, first.names, values)
     notes = (*notes, *dict.fromkeys(note for chapter in chapters for note in chapter.notes))
     return ImuRecording(time_s, first.names, values[kept], notes)
 

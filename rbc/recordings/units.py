@@ -17,6 +17,11 @@ GRAVITY = 9.80665
 ACC_UNITS = {"m/s2": 1.0, "m/s²": 1.0, "m/s^2": 1.0, "g": GRAVITY, "mg": GRAVITY / 1000}
 GYRO_UNITS = {"rad/s": 1.0, "deg/s": np.pi / 180, "°/s": np.pi / 180, "dps": np.pi / 180, "mdps": np.pi / 180_000}
 RAW = ("lsb", "raw", "counts", "count", "adc", "digits")
+PLAUSIBLE = {  # what the median size may be in m/s², rad/s
+    "acc": (0.2 * GRAVITY, 5 * GRAVITY, "m/s²", "about 9.8, gravity included"),
+    "gyro": (0.0, 50.0, "rad/s", "less than 50"),
+}
+LEAST_ROWS = 100  # fewer say nothing of a usual size
 ALIASES = {  # spellings in headers, without spaces and in small letters, beside the manifest's own
     "mps2": "m/s2", "ms2": "m/s2", "m/s/s": "m/s2", "m/(s^2)": "m/s2", "m/sec2": "m/s2", "m/sec^2": "m/s2",
     "ms-2": "m/s2", "ms^-2": "m/s2", "rads": "rad/s", "rad/sec": "rad/s", "rads/s": "rad/s", "radps": "rad/s",
@@ -109,10 +114,25 @@ def convert(source: Path | str, names: tuple[str, ...], values: np.ndarray, unit
     return (values * factors).astype(np.float32)
 
 
-def require_alive(source: Path | str, names: tuple[str, ...], values: np.ndarray) -> None:
-    """Raise RecordingError where all axes of a sensor are 0 in every row (N, C)."""
-    for sensor in ("acc", "gyro"):
+def check_signals(source: Path | str, names: tuple[str, ...], values: np.ndarray) -> tuple[str, ...]:
+    """Notes on signals (N, C) in m/s² and rad/s: axes that are 0 throughout.
+
+    Raises RecordingError where a whole sensor is, or where no animal can have moved so: a wrong unit.
+    """
+    problems, notes = [], []
+    for sensor, (least, most, unit, need) in PLAUSIBLE.items():
         columns = [i for i, name in enumerate(names) if name.startswith(sensor)]
-        if columns and not np.nan_to_num(values[:, columns]).any():
-            raise RecordingError(f"{source}: {', '.join(names[i] for i in columns)} are 0 in all {len(values)} rows: a "
-                                 "sensor that was off? needs what it measured, or no column")  # fmt: skip
+        dead = [names[i] for i in columns if not np.nan_to_num(values[:, i]).any()]
+        if columns and len(dead) == len(columns):
+            problems.append(f"{source}: {', '.join(dead)} are 0 in all {len(values)} rows: a sensor that was off? needs "
+                            "what it measured, or no column")  # fmt: skip
+        elif columns:
+            notes += [f"{name} is 0 in all rows" for name in dead]
+            size = np.linalg.norm(values[:, columns].astype(float), axis=1)
+            size = size[np.isfinite(size)]
+            if len(size) >= LEAST_ROWS and not least <= np.median(size) <= most:
+                problems.append(f"{source}: the median of |{sensor}| is {np.median(size):.3g} {unit}; needs {need}: wrong "
+                                "imu_units?")  # fmt: skip
+    if problems:
+        raise RecordingError(problems)
+    return tuple(notes)

@@ -254,3 +254,27 @@ def test_decimal_commas_preamble_tabs_and_a_magnetometer(tmp_path):
         read_imu((lines(tmp_path / "a.csv", [*rows[:4], "0;0.5;0;1;9;9;9", rows[5]]),), "g")
     tabs = [row.replace(",", "\t") for row in (HEADER, *ROWS)]
     assert len(read_imu((lines(tmp_path / "a.csv", tabs),), "g,deg/s").time_s) == 4
+
+
+def test_signals_that_no_animal_makes_are_a_wrong_unit(tmp_path):
+    time_s, values = samples()
+    path = lines(tmp_path / "a.csv", table((1e6 * time_s).round().astype(int), values * [0, 0, 1]))
+    assert read_imu((path,), "g", 100).notes == ("acc_x is 0 in all rows", "acc_y is 0 in all rows")
+    for units, median in (("mg", "0.0113"), ("m/s2", "1.15"), ("lsb/0.1 g", "113")):
+        with pytest.raises(RecordingError, match=f"the median of .acc. is {median} m/s²; needs about 9.8, gravity incl"):
+            read_imu((path,), units, 100)
+    path = lines(tmp_path / "a.csv", table((1e6 * time_s).round().astype(int), values * 0))
+    with pytest.raises(RecordingError, match="acc_x, acc_y, acc_z are 0 in all 300 rows: a sensor that was off"):
+        read_imu((path,), "g", 100)
+    rows = [f"{t:.2f},0,0,1,3000,0,0" for t in time_s]
+    with pytest.raises(RecordingError, match="the median of .gyro. is 3e.03 rad/s; needs less than 50: wrong imu_units"):
+        read_imu((write(tmp_path / "a.csv", rows),), "g,rad/s", 100)
+
+
+def test_one_wrong_time_far_away_is_no_gap(tmp_path):
+    time_s, values = samples()
+    far = np.concatenate([time_s[:-1], [1e6]])
+    with pytest.raises(RecordingError, match="300 rows at 100 Hz span 1e.06 s; row 300 is 999997 s after the row before"):
+        read_imu((lines(tmp_path / "a.csv", table(far, values, "time_s,acc_x,acc_y,acc_z")),), "g", 100)
+    with pytest.raises(RecordingError, match="steps at 1e.07 Hz: wrong time unit"):
+        read_imu((lines(tmp_path / "a.csv", table(time_s * 1e-5, values, "time_s,acc_x,acc_y,acc_z")),), "g")
