@@ -89,7 +89,7 @@ def read_arrays(
         return Arrays(len(values), rates[0], labels=_annotation(path, names, values, rates[0]), annotators=annotators)
     if not np.isfinite(values).any():
         return Arrays(len(values), rates[0])
-    if not np.nan_to_num(values).any():
+    if (values == 0).all():
         raise RecordingError(f"{path}: {slot} is 0 in all {len(values)} rows; needs what was measured, or NaN")
     return _imu(path, names, values, rates[0], units) if slot == "imu" else _pose(names, values, rates[0])
 

@@ -94,7 +94,8 @@ def read_aggregated(path: Path, header: str, skip: int, asked: Asked) -> Events:
     needed = ("Behavior", "Start (s)", "Stop (s)")
     problems += _empty_cells(path, table[~point], needed) + _empty_cells(path, table[point], needed[:2])
     notes = (*notes, *_point_notes(Counter(table["Behavior"][point]), asked.point_s))
-    return Events(list(zip(table["Behavior"], starts, stops, map(int, table.index), strict=True)), problems, spans, notes)
+    bouts = list(zip(table["Behavior"], starts, stops, map(int, table.index), strict=True))
+    return Events(bouts, problems, spans, notes)
 
 
 def _read(path: Path, header: str, skip: int, asked: Asked) -> tuple[pd.DataFrame, Spans, tuple[str, ...]]:
@@ -128,8 +129,8 @@ def _read(path: Path, header: str, skip: int, asked: Asked) -> tuple[pd.DataFram
             problems.append(f"{path}: {name!r} is {offset.strip(mark)}; needs 0: times in s of video time")
     media = _media(table, above)
     if len(media) > 1:
-        problems.append(f"{path}: {len(media)} media files in the observation ({', '.join(media[:4])}); needs one a file: "
-                        "times run on over all of them")  # fmt: skip
+        problems.append(f"{path}: {len(media)} media files in the observation ({', '.join(media[:4])}); needs one a "
+                        "file: times run on over all of them")  # fmt: skip
     for fps in _distinct(table, "FPS"):
         seen_hz = [pd.to_numeric(part, errors="coerce") for part in re.split(r"[;\s]+", fps)]
         if any(asked.rate_hz > 0 and hz > 0 and abs(hz / asked.rate_hz - 1) > RATE_TOLERANCE for hz in seen_hz):

@@ -18,6 +18,7 @@ from rbc.recordings.trackers import read_poses
 COORDS = ("x", "y", "likelihood")
 COORDS_3D = ("x", "y", "z", "likelihood")
 HEADER = ("scorer", "individuals", "bodyparts", "coords")
+FARTHEST = 1e6  # px or mm: no camera sees that far
 UNIQUE = "single"  # DeepLabCut's name for the individual that unique body parts (arena corners) belong to
 
 
@@ -103,7 +104,7 @@ def read_csv(path: Path) -> Sheet:
 
 
 def read_h5(path: Path) -> Sheet:
-    """One DeepLabCut H5, a pandas table with columns scorer, (individuals,) bodyparts, coords; else another tracker's."""
+    """One DeepLabCut H5, a pandas table with columns scorer, (individuals,) bodyparts, coords; or another tracker's."""
     frame = read_frame(path)
     if frame is None:
         return read_other(path)
@@ -154,7 +155,7 @@ def _tracks(path: Path, sheet: Sheet, individual: str, upto: int) -> Tracks:
                              f"0{f' or {upto}' if upto else ''}: a row for every frame of the video")  # fmt: skip
     gone = int(frames[-1]) + 1 - len(frames)
     if gone > len(frames):
-        raise RecordingError(f"{path}: {len(frames)} rows number the frames to {frames[-1]}; needs a row for most frames")
+        raise RecordingError(f"{path}: {len(frames)} rows number the frames to {frames[-1]}; needs a row for most")
     stacked, problems = {}, []
     for animal in (chosen, *(a for a in animals if a not in (chosen, UNIQUE))):
         points, found = _points(path, sheet, animal, keypoints, coords)
@@ -210,6 +211,9 @@ def _points(path: Path, sheet: Sheet, animal: str, keypoints: tuple[str, ...], c
         outside = np.flatnonzero((points[:, k, -1] < -0.001) | (points[:, k, -1] > 1.001))
         problems += listed(outside, lambda i, k=k: f"{path}: line {line[i]}: likelihood of {keypoints[k]!r} is "
                            f"{points[i, k, -1]:g}; needs 0 to 1")  # fmt: skip
+        far = np.flatnonzero((np.abs(points[:, k, :-1]) > FARTHEST).any(axis=1))
+        problems += listed(far, lambda i, k=k: f"{path}: line {line[i]}: {keypoints[k]!r} lies at "
+                           f"{', '.join(f'{v:g}' for v in points[i, k, :-1])}; needs at most {FARTHEST:g}")  # fmt: skip
     if "likelihood" not in coords:
         points[..., -1] = 1
     missing = np.isnan(points[..., :-1]).any(axis=2) | (points[..., :-1] == 0).all(axis=2)  # (rows, K)

@@ -74,14 +74,14 @@ def read_stamps(path: Path, table: pd.DataFrame) -> Stamps:
     else:
         wrong, values = np.zeros(0, int), numbers(path, cells, column)
         empty = pd.Series(np.isnan(values))
-    problems = listed(wrong, lambda i: f"{path}: line {table.index[i]}: column {column!r}: {str(cells.iloc[i])!r} is no "
-                      "ISO date-time such as 2024-05-13T10:00:00.125")  # fmt: skip
-    problems += listed(np.flatnonzero(empty.to_numpy()), lambda i: f"{path}: line {table.index[i]}: column {column!r} is "
-                       "empty; every row needs a time")  # fmt: skip
+    problems = listed(wrong, lambda i: f"{path}: line {table.index[i]}: column {column!r}: {str(cells.iloc[i])!r} is "
+                      "no ISO date-time such as 2024-05-13T10:00:00.125")  # fmt: skip
+    problems += listed(np.flatnonzero(empty.to_numpy()), lambda i: f"{path}: line {table.index[i]}: column {column!r} "
+                       "is empty; every row needs a time")  # fmt: skip
     if counters:
         part = np.flatnonzero(~np.isnan(values) & (values != np.floor(values)))
-        problems += listed(part, lambda i: f"{path}: line {table.index[i]}: column {column!r}: {values[i]:g}; a counter "
-                           "of samples needs whole numbers")  # fmt: skip
+        problems += listed(part, lambda i: f"{path}: line {table.index[i]}: column {column!r}: {values[i]:g}; a "
+                           "counter of samples needs whole numbers")  # fmt: skip
     if problems:
         raise RecordingError(problems)
     return Stamps(path, column, table.index.to_numpy(), values, unit_s, bool(counters))
@@ -199,14 +199,14 @@ def time_problems(place: str, time_s: np.ndarray, rate_hz: float, field: str) ->
     steps = np.diff(time_s)
     step, problems = np.median(steps), []
     if rate_hz > 0 and not 1 / RATE_FACTOR < 1 / step / rate_hz < RATE_FACTOR:
-        problems.append(f"{place}: the time column steps at {1 / step:.6g} Hz; {field} says {rate_hz:g}: wrong time unit "
-                        "or rate")  # fmt: skip
+        problems.append(f"{place}: the time column steps at {1 / step:.6g} Hz; {field} says {rate_hz:g}: wrong time "
+                        "unit or rate")  # fmt: skip
     elif not RATES_HZ[0] <= 1 / step <= RATES_HZ[1]:
         problems.append(f"{place}: the time column steps at {1 / step:.6g} Hz: wrong time unit")
     elif time_s[-1] - time_s[0] > max(SHORTEST_S, MOSTLY_GAP * step * len(time_s)):
-        i = int(np.argmax(steps))
-        problems.append(f"{place}: {len(time_s)} rows at {1 / step:.6g} Hz span {time_s[-1] - time_s[0]:.6g} s; row {i + 2} "
-                        f"is {steps[i]:.6g} s after the row before: a wrong time?")  # fmt: skip
+        i, span = int(np.argmax(steps)), time_s[-1] - time_s[0]
+        problems.append(f"{place}: {len(time_s)} rows at {1 / step:.6g} Hz span {span:.6g} s; row {i + 2} is "
+                        f"{steps[i]:.6g} s after the row before: a wrong time?")  # fmt: skip
     return problems
 
 

@@ -54,7 +54,8 @@ def read_body(path: Path, width: int, skip: int, separator: str = ",", decimal: 
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             body = pd.read_csv(path, header=None, names=range(width + 1), index_col=False, skiprows=skip, sep=separator,
-                               encoding="utf-8-sig", skip_blank_lines=False, low_memory=False, decimal=decimal)  # fmt: skip
+                               encoding="utf-8-sig", skip_blank_lines=False, low_memory=False,
+                               decimal=decimal)  # fmt: skip
     except pd.errors.EmptyDataError:
         body = pd.DataFrame({column: np.zeros(0) for column in range(width + 1)})
     except FAULTS as fault:

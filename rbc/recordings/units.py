@@ -124,15 +124,15 @@ def check_signals(source: Path | str, names: tuple[str, ...], values: np.ndarray
         columns = [i for i, name in enumerate(names) if name.startswith(sensor)]
         dead = [names[i] for i in columns if not np.nan_to_num(values[:, i]).any()]
         if columns and len(dead) == len(columns):
-            problems.append(f"{source}: {', '.join(dead)} are 0 in all {len(values)} rows: a sensor that was off? needs "
-                            "what it measured, or no column")  # fmt: skip
+            problems.append(f"{source}: {', '.join(dead)} are 0 in all {len(values)} rows: a sensor that was off? "
+                            "needs what it measured, or no column")  # fmt: skip
         elif columns:
             notes += [f"{name} is 0 in all rows" for name in dead]
             size = np.linalg.norm(values[:, columns].astype(float), axis=1)
             size = size[np.isfinite(size)]
             if len(size) >= LEAST_ROWS and not least <= np.median(size) <= most:
-                problems.append(f"{source}: the median of |{sensor}| is {np.median(size):.3g} {unit}; needs {need}: wrong "
-                                "imu_units?")  # fmt: skip
+                problems.append(f"{source}: the median of |{sensor}| is {np.median(size):.3g} {unit}; needs {need}: "
+                                "wrong imu_units?")  # fmt: skip
     if problems:
         raise RecordingError(problems)
     return tuple(notes)

@@ -143,7 +143,8 @@ def write_arrays(root: Path, name: str, **arrays) -> dict:
     n = 200
     rng = np.random.default_rng(0)
     arrays = dict(
-        imu=rng.normal(size=(n, 3)) + [0, 0, 9.8], imu_names=np.array(["acc_x", "acc_y", "acc_z"]), pose=rng.normal(size=(n, 2)),
+        imu=rng.normal(size=(n, 3)) + [0, 0, 9.8], imu_names=np.array(["acc_x", "acc_y", "acc_z"]),
+        pose=rng.normal(size=(n, 2)),
         pose_names=np.array(["box", "seen"]), labels=rng.integers(-1, 2, (n, 1)), label_names=np.array(["walk"]),
         rate_hz=50.0,
     ) | arrays  # fmt: skip

@@ -35,8 +35,8 @@ def write(root, *lines, header=HEADER, end="\n"):
 def test_a_row_with_everything(root):
     cells = dict(animal="rat", day="5", arena="outdoor", pose="pose/a.csv; pose/b.csv", scored="walk; still",
                  individual="i1", labels="A=labels/a.csv;B=labels/b.csv", setup="rig", imu_mount="Head",
-                 pose_times="pose/times.csv", px_per_cm="7.5", span="1-2.5;10 - 20", sex="F", subject="F3", point_s="0.2",
-                 repairs="drop_duplicate_samples; unwrap_counter")  # fmt: skip
+                 pose_times="pose/times.csv", px_per_cm="7.5", span="1-2.5;10 - 20", sex="F", subject="F3",
+                 point_s="0.2", repairs="drop_duplicate_samples; unwrap_counter")  # fmt: skip
     (row,) = read_manifest(write(root, line(**cells)), PATTERN)
     assert (row.session, row.animal, row.day, row.arena, row.setup) == ("F3D5_outdoor", "rat", "5", "outdoor", "rig")
     assert row.pose == (root / "pose/a.csv", root / "pose/b.csv") and row.imu == (root / "imu/a.csv",)
@@ -84,7 +84,7 @@ def test_byte_order_mark_crlf_and_empty_rows(root):
         ({"imu_mount": "tail"}, "imu_mount: 'tail'; needs head or back"),
         ({"span": "300-0"}, "span: '300-0'; needs start-stop"),
         ({"span": "all"}, "span: 'all'"),
-        ({"repairs": "unwrap_time"}, r"repairs: 'unwrap_time' is not known \(did you mean 'unwrap_counter'\?\); needs one"),
+        ({"repairs": "unwrap_time"}, r"repairs: 'unwrap_time' is not known \(did you mean 'unwrap_counter'\?\)"),
         ({"point_s": "short"}, "point_s: 'short'; needs a number above 0"),
         ({"labels": "labels/a.csv;labels/b.csv"}, "several annotators need names"),
         ({"labels": "A=labels/a.csv;A=labels/b.csv"}, "names an annotator twice"),
