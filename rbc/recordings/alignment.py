@@ -206,4 +206,5 @@ def _report(raw: Raw, clock: Clock, mount: str, held: dict) -> dict:
         "px_per_cm": raw.row.px_per_cm if np.isfinite(raw.row.px_per_cm) else None,
         "manifest": {"day": raw.row.day, "arena": raw.row.arena, **raw.row.extra},
         "labels": "majority of the annotators; not scored where they are even" if len(raw.annotators) > 1 else "",
+        **({"notes": list(raw.notes)} if raw.notes else {}),
     }

@@ -69,8 +69,8 @@ def check_all(
     used = [(row, not found) for row, found in judged if not row.exclude]
     if not used and not problems:
         raise RecordingError(f"{root}: every session is excluded")
-    look = partial(_look, settings=settings, ontology=ontology)
-    looks = list(work(look, used, "check", progress))
+    task = partial(look, settings=settings, ontology=ontology)
+    looks = list(work(task, used, "check", progress))
     problems += [problem for seen in looks for problem in seen.problems]
     named = {row.session: seen for (row, _), seen in zip(used, looks, strict=True)}
     behaviours, keypoints = settings.behaviours, ()
@@ -95,7 +95,7 @@ def work(task: Callable, items: list, name: str, progress: bool) -> Iterator:
         yield from tqdm(results, total=len(items), desc=name, unit="session", disable=not progress, delay=1)
 
 
-def _look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look:
+def look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look:
     """Everything that can be said of a row's files; where the row itself is wrong, only whether they can be read."""
     row, sound = item
     try:

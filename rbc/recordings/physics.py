@@ -4,7 +4,6 @@ Bias and scale errors of honest loggers reach 10 % of 1 g and 10 °/s, and a bus
 60 °/s; wrong units differ by a factor of nine or more.
 """
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +11,10 @@ from scipy.ndimage import uniform_filter1d
 
 from rbc.recordings.clock import LEAST_LEAD, LEAST_SCORE
 from rbc.recordings.geometry import clean_points
-from rbc.recordings.imu import ACC_UNITS, GRAVITY, GYRO_UNITS
 from rbc.recordings.motion import read_motion, seen_axes, turnings
 from rbc.recordings.raw import Raw
 from rbc.recordings.turning import Found, Turning, search
+from rbc.recordings.units import ACC_UNITS, GRAVITY, GYRO_UNITS, read_units
 
 CALM_SHARE = 0.1
 GRAVITY_WITHIN, BIAS_G = 0.25, 0.1
@@ -30,8 +29,8 @@ GAIN = 10.0
 MIRRORED_LEAD = 1.3
 """So much better the mirrored turning must fit: less than among places, for both peaks are of one signal."""
 RATE_ERROR = 3e-4
-ACC_COUNTS = {f"counts of {n} per g": GRAVITY / n for n in (2048, 4096, 8192, 16384)}
-GYRO_COUNTS = {f"counts of {n:g} per °/s": np.pi / 180 / n for n in (16.4, 32.8, 65.5, 131)}
+ACC_COUNTS = {f"lsb/{n} g": GRAVITY / n for n in (2048, 4096, 8192, 16384)}
+GYRO_COUNTS = {f"lsb/{n:g} deg/s": np.pi / 180 / n for n in (16.4, 32.8, 65.5, 131)}
 
 
 @dataclass(frozen=True)
@@ -82,11 +81,9 @@ def at_rest(raw: Raw) -> Rest:
 def unit_problems(rest: Rest, units: str) -> list[str]:
     """What the cell `imu_units` says that cannot be, with the unit that it likely is."""
     problems = []
-    stated = [part for part in re.split(r"[\s,;]+", units) if part]
-    acc = next((part for part in stated if part in ACC_UNITS), "m/s2")
-    gyro = next((part for part in stated if part in GYRO_UNITS), "rad/s")
+    stated = {sensor: unit.factor for sensor, unit in read_units(units)[0].items()}
     if abs(rest.acc_g - 1) > GRAVITY_WITHIN:
-        one_g = {name: rest.acc_g * factor / ACC_UNITS[acc] for name, factor in (ACC_UNITS | ACC_COUNTS).items()}
+        one_g = {name: rest.acc_g * factor / stated.get("acc", 1.0) for name, factor in (ACC_UNITS | ACC_COUNTS).items()}
         likely = [name for name, size in one_g.items() if abs(size - 1) < GRAVITY_WITHIN][:1]
         guess = f"it looks like {likely[0]}" if likely else "wrong unit, or gravity was taken out"
         problems.append(f"imu_units {units!r}: at rest |acceleration| is {rest.acc_g:.4g} g; needs 1 g within "
@@ -94,7 +91,7 @@ def unit_problems(rest: Rest, units: str) -> list[str]:
     restless = rest.turn_deg_s > REST_DEG_S and rest.length_s >= REST_WITHIN_S
     if restless or rest.peak_deg_s > FASTEST_DEG_S:
         factors = GYRO_UNITS | GYRO_COUNTS
-        shrunk = {name: factor / GYRO_UNITS[gyro] for name, factor in factors.items()}
+        shrunk = {name: factor / stated.get("gyro", 1.0) for name, factor in factors.items()}
         likely = [
             name for name, by in sorted(shrunk.items(), key=lambda item: -item[1])
             if by < 0.9 and rest.turn_deg_s * by < BIAS_DEG_S and rest.peak_deg_s * by < FASTEST_DEG_S

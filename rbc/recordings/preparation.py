@@ -71,6 +71,7 @@ def table_row(session: Session, rest: Rest, ontology: Ontology) -> dict:
     notes += [f"{len(clock['steps'])} steps in the clock"] if clock["steps"] else []
     conflicts, contradicting = ontology.conflicts(session.labels, session.behaviours)
     notes += [rest.note, conflict_note(conflicts) if conflicts else ""]
+    notes += report.get("notes", [])
     ms = {name: None if clock[name] is None else 1000 * clock[name] for name in ("offset_s", "offset_se_s")}
     own = report["two_clocks"] and clock["accepted"]
     return {

@@ -136,6 +136,19 @@ def test_align_all_lists_every_problem_and_writes_nothing(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_problems_of_rows_and_of_files_are_one_list(tmp_path):
+    rows = [
+        write_arrays(tmp_path, "aa1") | {"pose_rate_hz": "fast", "pose": "gone.npz"}, write_arrays(tmp_path, "bb1"),
+        write_arrays(tmp_path, "cc1", labels=np.full((200, 1), 7)), write_arrays(tmp_path, "dd1") | {"imu": "x.csv"},
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "sessions.csv", index=False)
+    with pytest.raises(RecordingError) as error:
+        run(tmp_path, tmp_path / "out")
+    places = [problem.split(": ")[0 if problem.startswith("session") else 2] for problem in error.value.problems]
+    assert places[:3] == ["session aa1", "session aa1", "session dd1"] and set(places[3:]) == {"session cc1"}
+    assert not (tmp_path / "out").exists()
+
+
 def test_align_all_takes_the_behaviours_of_the_files_where_none_are_named(tmp_path):
     rows = [write_arrays(tmp_path, "aa1"), write_arrays(tmp_path, "bb1", label_names=np.array(["fly"]))]
     pd.DataFrame(rows).to_csv(tmp_path / "sessions.csv", index=False)

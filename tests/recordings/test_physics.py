@@ -43,7 +43,7 @@ G = 9.80665
 
 @pytest.mark.parametrize("stated, factor, likely", [
     ("g,rad/s", G, "m/s2"), ("m/s2,rad/s", 1 / G, "g"), ("mg,rad/s", 1e-3, "g"), ("g,rad/s", 1e3, "mg"),
-    ("g,rad/s", 16384, "counts of 16384 per g"), ("m/s2,rad/s", 2048 / G, "counts of 2048 per g"),
+    ("g,rad/s", 16384, "lsb/16384 g"), ("m/s2,rad/s", 2048 / G, "lsb/2048 g"),
 ])  # fmt: skip
 def test_a_wrong_unit_of_acceleration_is_named(stated, factor, likely):
     (problem,) = unit_problems(at_rest(scaled(acc=factor)), stated)
@@ -59,7 +59,7 @@ def test_acceleration_without_gravity_is_refused():
 
 
 @pytest.mark.parametrize("stated, factor, likely", [
-    ("m/s2,rad/s", 180 / np.pi, "deg/s"), ("m/s2,deg/s", 1e3, "mdps"), ("m/s2,deg/s", 131, "counts of 131 per °/s"),
+    ("m/s2,rad/s", 180 / np.pi, "deg/s"), ("m/s2,deg/s", 1e3, "mdps"), ("m/s2,deg/s", 131, "lsb/131 deg/s"),
 ])  # fmt: skip
 def test_a_wrong_unit_of_rotation_is_named(stated, factor, likely):
     given = scaled(gyro=factor)
