@@ -136,6 +136,19 @@ def test_align_all_lists_every_problem_and_writes_nothing(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_repairs_are_counted_in_the_table(tmp_path):
+    time_s = np.arange(300) // 3 * 3 / 50
+    cells = "".join(f"{t:.2f},0.{i:03},0,1\n" for i, t in enumerate(time_s))
+    (tmp_path / "a.csv").write_text("time_s,acc_x,acc_y,acc_z\n" + cells)
+    row = {"session": "aa1", "animal": "aa", "pose": "", "imu": "a.csv", "labels": "", "pose_rate_hz": "",
+           "imu_rate_hz": 50, "imu_units": "g", "repairs": "spread_packets"}  # fmt: skip
+    pd.DataFrame([row]).to_csv(tmp_path / "sessions.csv", index=False)
+    table = run(tmp_path, tmp_path / "out")
+    notes = ["spread_packets: 300 samples shared a stamp", "acc_y is 0 in all rows"]
+    assert "; ".join(notes) in table["note"][0]
+    assert load_sessions(tmp_path / "out")["aa1"].report["notes"] == notes
+
+
 def test_problems_of_rows_and_of_files_are_one_list(tmp_path):
     rows = [
         write_arrays(tmp_path, "aa1") | {"pose_rate_hz": "fast", "pose": "gone.npz"}, write_arrays(tmp_path, "bb1"),
