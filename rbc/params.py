@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rbc.overlays import as_arguments
+
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -26,12 +28,20 @@ class Compute(Section):
     precision: Literal["float32", "bfloat16"]
 
 
+class Ontology(Section):
+    exclusive: tuple[tuple[str, ...], ...]
+    implies: dict[str, tuple[str, ...]]
+    aliases: dict[str, str]
+    definitions: dict[str, str]
+
+
 class Data(Section):
     root: str
     behaviours: tuple[str, ...]
     animal_pattern: str
     body_axis: tuple[str, str]
     head_axis: tuple[str, str]
+    ontology: Ontology
 
 
 class Simulate(Section):
@@ -226,23 +236,6 @@ def _known(place: tuple) -> list[str]:
     for name in place:
         model = model.model_fields[name].annotation
     return list(model.model_fields)
-
-
-def as_arguments(overlay: dict, prefix: str = "") -> list[str]:
-    """`-S key=value` pairs of a nested overlay; strings are quoted for Hydra, which parses the values."""
-    arguments = []
-    for key, value in overlay.items():
-        if isinstance(value, dict):
-            arguments += as_arguments(value, f"{prefix}{key}.")
-        else:
-            arguments += ["-S", f"{prefix}{key}={_as_hydra(value)}"]
-    return arguments
-
-
-def _as_hydra(value) -> str:
-    if isinstance(value, list):
-        return "[" + ",".join(map(_as_hydra, value)) + "]"
-    return f"'{value}'" if isinstance(value, str) else "null" if value is None else str(value).lower()
 
 
 if __name__ == "__main__":

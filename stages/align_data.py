@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
-from rbc.outputs import write_json, write_table, writing
+from rbc.figures.quality import quality_page
+from rbc.outputs import write_json, write_table, write_text, writing
 from rbc.params import load
+from rbc.recordings.ontology import Ontology
 from rbc.recordings.preparation import align_all
+from rbc.recordings.session import load_sessions
+from rbc.scoring.annotators import agreement, means
+
+CLOCKS = ("accepted", "refused", "shared", "none")
 
 
 def main() -> None:
@@ -13,18 +19,27 @@ def main() -> None:
     with writing(Path("data/align_data")) as out:
         table = align_all(
             Path(data.root), out, behaviours=data.behaviours, animal_pattern=data.animal_pattern,
-            body_axis=data.body_axis, head_axis=data.head_axis, rate_hz=settings.rate_hz,
-            min_likelihood=settings.min_likelihood, max_gap_s=settings.max_gap_s,
+            body_axis=data.body_axis, head_axis=data.head_axis, ontology=Ontology(**data.ontology.model_dump()),
+            rate_hz=settings.rate_hz, min_likelihood=settings.min_likelihood, max_gap_s=settings.max_gap_s,
             min_clock_correlation=settings.min_clock_correlation,
         )
+        several = {n: s for n, s in load_sessions(out).items() if len(s.annotator_names) > 1}
+        people = agreement(
+            {n: dict(zip(s.annotator_names, s.annotators, strict=True)) for n, s in several.items()},
+            next(iter(several.values())).behaviours if several else (),
+        )
     write_table(Path("plots/align_data.csv"), table)
+    write_table(Path("plots/align_data_annotators.csv"), people)
+    write_text(Path("plots/align_data.html"), quality_page(table))
     frames = table["frames"].sum()
     write_json(Path("metrics/align_data.json"), {
         "sessions": int((table["frames"] > 0).sum()), "animals": table["animal"].nunique(),
         "minutes": frames / settings.rate_hz / 60,
         "labelled_minutes": table["labelled_frames"].sum() / settings.rate_hz / 60,
-        "clocks": {state: int((table["clock"] == state).sum()) for state in ("accepted", "refused", "shared", "none")},
+        "conflict_minutes": table["conflict_frames"].sum() / settings.rate_hz / 60,
+        "clocks": {state: int((table["clock"] == state).sum()) for state in CLOCKS},
         "missing": {m: (table[f"missing_{m}"] * table["frames"]).sum() / frames for m in ("imu", "pose")},
+        "annotators": means(people),
     })  # fmt: skip
 
 

@@ -3,6 +3,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from dvc_render.vega import VegaRenderer
 
@@ -11,6 +12,7 @@ from rbc.figures.embedding import EmbeddingTrack, embedding_page, groups, princi
 from rbc.figures.ethogram import ethogram_page
 from rbc.figures.page import clock_text, rounded
 from rbc.figures.palette import KNOWN, NONE, NOT_SCORED, SEVERAL, SPARE, blend, palette
+from rbc.figures.quality import quality_page
 from rbc.figures.table import score_table
 from rbc.figures.tracks import EthogramTrack, block_means
 
@@ -92,6 +94,78 @@ def test_block_means_skip_what_is_missing():
     values = np.array([1.0, 3.0, np.nan, 5.0, np.nan, np.nan, 7.0])
     np.testing.assert_array_equal(block_means(values, 2), [2.0, 5.0, np.nan, 7.0])
     assert block_means(np.ones((7, 3)), 5).shape == (2, 3)
+
+
+def quality_table(count=5, **changes) -> pd.DataFrame:
+    """Sessions without trouble; `changes` spoil the last."""
+    row = dict(
+        animal="F5", frames=6000, labelled_frames=3000, offset_ms=5000.0, offset_se_ms=4.0, drift_ppm=10.0,
+        drift_se_ppm=20.0, steps=0.0, correlation_before=0.01, correlation_after=0.9, clock="accepted",
+        missing_imu=0.01, missing_pose=0.1, pose_rate_hz=30.0, imu_rate_hz=100.0, rest_g=1.0, rest_deg_s=4.0,
+        conflict_frames=0, mounting="head", heading_se_deg=2.0, note="", far_acceleration=0.2, far_shape=0.3,
+        far_features=float("nan"), far_signals="acceleration: |acc|; shape: paw_left",
+    )
+    rows = [row | {"session": f"F5D{k}"} for k in range(count)]
+    return pd.DataFrame(rows[:-1] + [rows[-1] | changes])
+
+
+def cell(data: dict, session: str, check: str) -> tuple[str, str]:
+    """Text and step of trouble, 0 to z, of a check whose title begins so."""
+    s = data["sessions"].index(session)
+    q = next(k for k, title in enumerate(data["checks"]) if title.startswith(check))
+    return data["text"][s].split("|")[q], data["trouble"][s][q]
+
+
+SPOILT = {
+    "refused": ({"clock": "refused", "note": "turning agrees nowhere clearly: best match 3", "offset_se_ms": np.nan,
+                 "missing_imu": 1.0}, "clock", ("refused", "z"), "clock refused: turning agrees nowhere clearly"),
+    "clock": ({"offset_se_ms": 40.0}, "IMU clock", ("5000 ±40", "z"), "clock known to ± 40 ms only"),
+    "drift": ({"drift_ppm": -900.0}, "drift", ("-900 ±20", "z"), "clock drifts by -900 ppm"),
+    "steps": ({"steps": 9.0}, "steps", ("9", "z"), "9 steps in the clock"),
+    "correlation": ({"correlation_after": 0.3}, "correlation", ("0.0→0.30", "z"), "correlate by 0.30 only"),
+    "imu": ({"missing_imu": 0.7}, "IMU<br>missing", ("70", "z"), "IMU missing 70 %"),
+    "pose": ({"missing_pose": 0.8}, "pose", ("80", "z"), "pose missing 80 %"),
+    "rate": ({"imu_rate_hz": 10.0}, "IMU rate", ("10", "z"), "IMU at 10 Hz, unlike the others"),
+    "video": ({"pose_rate_hz": 120.0}, "video rate", ("120", "z"), "video at 120 Hz, unlike the others"),
+    "unit": ({"rest_g": 0.78}, "at rest<br>|acc|", ("0.78", "z"), "|acceleration| at rest 0.78 g"),
+    "bias": ({"rest_deg_s": 80.0}, "at rest<br>|gyro|", ("80", "z"), "gyroscope at rest 80 °/s"),
+    "labels": ({"conflict_frames": 300}, "labels", ("10.0", "z"), "labels contradict in 10.0 %"),
+    "shape": ({"far_shape": 4.0}, "body", ("4.0", "z"), "shape (paw_left) 4.0 spreads from usual"),
+}
+
+
+@pytest.mark.parametrize("changes, check, seen, words", SPOILT.values(), ids=SPOILT)
+def test_quality_page_shows_what_is_wrong_on_top(changes, check, seen, words):
+    html = quality_page(quality_table(**changes))
+    data = page_data(html)
+    assert data["sessions"][0] == "F5D4" and cell(data, "F5D4", check) == seen
+    assert words in data["reasons"][0] and data["reasons"][1:] == [""] * 4
+    assert "5 sessions, 1 worth a look" in html and not set("".join(data["trouble"][1:])) - {"0", " "}
+
+
+def test_quality_page_leaves_out_what_nobody_has():
+    data = page_data(quality_page(quality_table()))
+    assert "features" not in data["checks"] and not [title for title in data["checks"] if "contradict" in title]
+    alone = quality_table().assign(clock="none", correlation_after=None, correlation_before=None, missing_imu=1.0)
+    checks = page_data(quality_page(alone))["checks"]
+    assert not [title for title in checks if title.startswith(("clock", "correlation", "IMU<"))]
+
+
+def test_quality_page_names_sessions_left_out():
+    table = quality_table(frames=0, note="left out: camera <b>fell</b>")
+    assert "Left out: F5D4 (camera &lt;b&gt;fell&lt;/b&gt;)" in quality_page(table)
+    with pytest.raises(ValueError, match="no session"):
+        quality_page(table[table["frames"] == 0])
+
+
+def test_quality_page_of_many_sessions_is_light_and_repeatable():
+    rng = np.random.default_rng(0)
+    table = quality_table(882).assign(far_shape=rng.gamma(2, 0.5, 882), missing_pose=rng.random(882))
+    for name in ("rotation", "gravity", "bands", "speed", "likelihood", "features"):
+        table[f"far_{name}"] = rng.gamma(2, 0.5, 882)
+    html = quality_page(table)
+    assert len(html.encode()) < 5e6 and html == quality_page(table.copy())
+    assert '<select id="part">' in html and '<select id="part">' not in quality_page(quality_table())
 
 
 def test_numbers_of_a_page():

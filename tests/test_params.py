@@ -124,3 +124,9 @@ def unquoted(value):
     if isinstance(value, list):
         return [unquoted(v) for v in value]
     return getattr(value, "text", value)
+
+
+def test_the_ontology_is_typed(refused):
+    message = refused({"data": {"ontology": {"exclusive": ["walk"], "implies": {"walk": "still"}, "alias": {}}}})
+    assert "data.ontology.exclusive.0: " in message and "data.ontology.implies.walk: " in message
+    assert "data.ontology.alias: unknown; known here: exclusive, implies, aliases, definitions" in message

@@ -11,17 +11,14 @@ import numpy as np
 
 from rbc.recordings import clock as clocks
 from rbc.recordings import geometry, labelling, mounting
+from rbc.recordings import motion as motions
 from rbc.recordings.clock import Clock
+from rbc.recordings.motion import Motion
 from rbc.recordings.mounting import GRAVITY
 from rbc.recordings.raw import Raw, source_files
 from rbc.recordings.resampling import band_names, band_powers, make_grid, measured, resample, resample_linear
 from rbc.recordings.session import Session
-from rbc.recordings.turning import turning
 
-LONGEST_GAP_S = 0.1
-"""Across longer gaps between IMU samples the turning is not known."""
-TURN_MARGIN = 1.15
-"""Where the manifest names no mount, the better axis must fit this much better."""
 
 
 @dataclass(frozen=True)
@@ -38,22 +35,12 @@ class Settings:
     head_axis: tuple[str, str]
 
 
-@dataclass(frozen=True)
-class Motion:
-    """What the IMU measured, in its own axes and on its own clock, ready for comparison with the camera."""
-
-    time_s: np.ndarray  # (M,)
-    acc: np.ndarray  # (M, 3) m/s², NaN filled
-    gyro: np.ndarray | None  # (M, 3) rad/s without its rest rate, NaN filled
-    up: np.ndarray  # (M, 3)
-
-
 def align(raw: Raw, settings: Settings) -> Session:
     """The session of a raw recording on the common clock."""
     row, tracks, rate = raw.row, raw.tracks, settings.rate_hz
     points, length = _clean(raw, settings)
-    time = make_grid(*_extent(raw), rate)
-    motion = _motion(raw)
+    time = make_grid(*extent(raw), rate)
+    motion = motions.read_motion(raw)
     clock, mount = _clock(raw, points, motion, settings)
     imu_s = clock.camera_to_imu(time)
     imu, bands, imu_there = _imu(raw, imu_s, settings)
@@ -78,7 +65,7 @@ def align(raw: Raw, settings: Settings) -> Session:
     )
 
 
-def _extent(raw: Raw) -> tuple[float, float]:
+def extent(raw: Raw) -> tuple[float, float]:
     """First and last time on the common clock."""
     if len(raw.frame_s):
         return float(raw.frame_s[0]), float(raw.frame_s[-1])
@@ -98,35 +85,20 @@ def _clean(raw: Raw, settings: Settings) -> tuple[np.ndarray, float]:
     return points, geometry.axis_length(points, keypoints, settings.body_axis)
 
 
-def _motion(raw: Raw) -> Motion | None:
-    """The IMU's signals for clock and mounting; None where there is no acceleration in three axes."""
-    if raw.imu is None or raw.imu.names[:3] != ("acc_x", "acc_y", "acc_z") or len(raw.imu.time_s) < 100:
-        return None
-    values = geometry.fill_gaps(raw.imu.values)
-    rate = 1.0 / np.median(np.diff(raw.imu.time_s))
-    gyro = values[:, 3:] - mounting.rest_rate(values[:, 3:], rate) if values.shape[1] == 6 else None
-    return Motion(raw.imu.time_s, values[:, :3], gyro, mounting.up_direction(raw.imu.time_s, values[:, :3], gyro))
-
-
 def _clock(raw: Raw, points: np.ndarray, motion: Motion | None, settings: Settings) -> tuple[Clock, str]:
     """The clock and the mount (head, back or '') that it was found with."""
-    axes = {"head": settings.head_axis, "back": settings.body_axis}
-    known = raw.tracks.keypoints if raw.tracks else ()
-    axes = {mount: axis for mount, axis in axes.items() if set(axis) <= set(known) and raw.row.imu_mount in ("", mount)}
+    axes = motions.seen_axes(raw, settings.body_axis, settings.head_axis)
     if raw.imu is None or raw.one_clock:
         return clocks.same_clock(), raw.row.imu_mount if axes else ""
     if motion is None or motion.gyro is None or not axes:
         missing = "tracked axis of the body" if motion is not None and motion.gyro is not None else "gyroscope"
         return clocks.refused(f"no {missing}: two clocks need an animal that is seen and felt turning"), ""
-    there = np.isfinite(raw.imu.values).all(1)
-    rate = (motion.up * motion.gyro).sum(1)[there]
-    found = {}
-    for mount, axis in axes.items():
-        angle = geometry.axis_angle(points, known, axis)
-        pair = turning(raw.frame_s, angle, motion.time_s[there], rate, LONGEST_GAP_S)
-        found[mount] = clocks.estimate_clock(
+    found = {
+        mount: clocks.estimate_clock(
             pair, stamped=raw.row.pose_times is not None, min_correlation=settings.min_clock_correlation
         )
+        for mount, pair in motions.turnings(raw, points, motion, axes).items()
+    }
     # the axis that wears the IMU turns as the IMU does
     best = max(found, key=lambda mount: (found[mount].accepted, np.nan_to_num(found[mount].correlation)))
     return found[best], best
@@ -234,4 +206,5 @@ def _report(raw: Raw, clock: Clock, mount: str, held: dict) -> dict:
         "px_per_cm": raw.row.px_per_cm if np.isfinite(raw.row.px_per_cm) else None,
         "manifest": {"day": raw.row.day, "arena": raw.row.arena, **raw.row.extra},
         "labels": "majority of the annotators; not scored where they are even" if len(raw.annotators) > 1 else "",
+        **({"notes": list(raw.notes)} if raw.notes else {}),
     }

@@ -38,6 +38,8 @@ class Annotation:
     """(M, C) i1 1 present, 0 absent, -1 not scored; columns as `behaviours`."""
     rate_hz: float = float("nan")
     """Frames per second of video time, for `frame_numbers`."""
+    notes: tuple[str, ...] = ()
+    """What was made of the file beyond its words, with counts."""
 
     @property
     def stop_s(self) -> float:
@@ -50,20 +52,23 @@ class Annotation:
 
 
 def read_annotations(
-    path: Path, span_s: tuple[tuple[float, float], ...], pose_rate_hz: float, *, subject: str = ""
+    path: Path, span_s: tuple[tuple[float, float], ...], pose_rate_hz: float, *, subject: str = "",
+    point_s: float = float("nan"),
 ) -> Annotation:
     """Annotation of one file, its format told from its content.
 
     `span_s` are the annotated stretches in s of video time (event files need one, from here or from the file),
-    `pose_rate_hz` turns frame numbers into video time, `subject` picks one where BORIS scored several.
+    `pose_rate_hz` turns frame numbers into video time, `subject` picks one where BORIS scored several, and a
+    POINT event lasts `point_s` (NaN = is refused).
     Raises RecordingError: unknown format, unpaired START or STOP, no span, numbers that do not parse.
     """
     path = Path(path)
     lines = read_lines(path)
     name, header = recognise(path, lines)
     if name in BORIS:
-        bouts, problems, stated = BORIS[name](path, lines[header], header, pose_rate_hz, subject)
-        annotation = _events(path, bouts, problems, tuple(span_s) or stated)
+        events = BORIS[name](path, lines[header], header, boris.Asked(pose_rate_hz, subject, point_s))
+        annotation = _events(path, events.bouts, events.problems, tuple(span_s) or events.spans)
+        annotation = replace(annotation, notes=events.notes)
     elif name == "caltech":
         bouts, problems, configured = caltech.read(path, lines, pose_rate_hz)
         annotation = _events(path, bouts, problems, tuple(span_s))

@@ -5,6 +5,7 @@ ready-made features. In an array NaN says missing: a slot that is NaN throughout
 """
 
 import re
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -14,19 +15,22 @@ from pathlib import Path
 import numpy as np
 
 from rbc.recordings.annotations import Annotation
+from rbc.recordings.channels import ACC, GYRO
 from rbc.recordings.deeplabcut import COORDS, Tracks
 from rbc.recordings.errors import RecordingError
-from rbc.recordings.imu import ACC, GYRO, ImuRecording, convert
+from rbc.recordings.imu import ImuRecording
 from rbc.recordings.layouts import LAYOUT_RATE_HZ
 from rbc.recordings.session import NOT_SCORED
+from rbc.recordings.stamps import RATES_HZ
 from rbc.recordings.tables import LARGEST, listed, numbers, read_table
+from rbc.recordings.units import check_signals, convert
 
 FEATURE_CSV = "madnorm.csv"
 CLIP_GAP_S = 2.5  # between clips that do not follow each other: nothing measured, longer than the encoder sees
 ANNOTATOR = "labels_annotator_"
 UNNAMED = {"imu": "imu_{}", "pose": "pose_{}", "labels": "behaviour_{}"}
 FAULTS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError,
-          MemoryError, OverflowError, TypeError, SyntaxError)  # fmt: skip
+          MemoryError, OverflowError, TypeError, SyntaxError, tokenize.TokenError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ def read_arrays(
         return Arrays(len(values), rates[0], labels=_annotation(path, names, values, rates[0]), annotators=annotators)
     if not np.isfinite(values).any():
         return Arrays(len(values), rates[0])
+    if (values == 0).all():
+        raise RecordingError(f"{path}: {slot} is 0 in all {len(values)} rows; needs what was measured, or NaN")
     return _imu(path, names, values, rates[0], units) if slot == "imu" else _pose(names, values, rates[0])
 
 
@@ -94,7 +100,9 @@ def _imu(path: Path, names: tuple[str, ...], values: np.ndarray, rate_hz: float,
     imu = None
     if signals:
         chosen = values[:, [names.index(name) for name in signals]]
-        imu = ImuRecording(np.arange(len(values)) / rate_hz, signals, convert(path, signals, chosen, units))
+        measured = convert(path, signals, chosen, units)
+        notes = check_signals(path, signals, measured)
+        imu = ImuRecording(np.arange(len(values)) / rate_hz, signals, measured, notes)
     return Arrays(len(values), rate_hz, imu=imu, ready=values[:, rest], ready_names=tuple(names[c] for c in rest))
 
 
@@ -129,7 +137,9 @@ def _load(path: Path, slot: str, rate_hz: float, behaviours: tuple[str, ...]) ->
         if slot not in loaded:
             raise RecordingError(f"{path}: missing array {slot!r}; the arrays are {', '.join(loaded) or 'none'}")
         stated = loaded.get("rate_hz", np.array(rate_hz))
-        if stated.size != 1 or stated.dtype.kind not in "fiu" or not 0 < float(stated.reshape(())) < np.inf:
+        if stated.size != 1 or stated.dtype.kind not in "fiu" or not (
+            RATES_HZ[0] <= float(stated.reshape(())) <= RATES_HZ[1]
+        ):
             raise RecordingError(f"{path}: rate_hz is {stated.tolist()}; needs one number of frames per second")
         stated = float(stated.reshape(()))
         if rate_hz > 0 and abs(stated / rate_hz - 1) > 1e-3:

@@ -11,10 +11,14 @@ import pandas as pd
 
 from rbc.recordings import tables
 from rbc.recordings.errors import RecordingError
+from rbc.recordings.frames_hdf import read_frame
 from rbc.recordings.tables import listed, near, numbers, read_body, read_head, read_table
+from rbc.recordings.trackers import read_poses
 
 COORDS = ("x", "y", "likelihood")
+COORDS_3D = ("x", "y", "z", "likelihood")
 HEADER = ("scorer", "individuals", "bodyparts", "coords")
+FARTHEST = 1e6  # px or mm: no camera sees that far
 UNIQUE = "single"  # DeepLabCut's name for the individual that unique body parts (arena corners) belong to
 
 
@@ -22,25 +26,42 @@ UNIQUE = "single"  # DeepLabCut's name for the individual that unique body parts
 class Tracks:
     keypoints: tuple[str, ...]
     points: np.ndarray
-    """(N, K, 3) f4 x px, y px, likelihood 0 to 1; NaN, NaN, 0 where not tracked; a row per video frame."""
+    """(N, K, 3) f4 x px, y px, likelihood 0 to 1; NaN, NaN, 0 where not tracked; a row per video frame. In 3D
+    (N, K, 4) x, y, z, likelihood."""
     others: dict[str, np.ndarray]
-    """The other individuals, each (N, K, 3) in the order of `keypoints`."""
+    """The other individuals, each (N, K, 3 or 4) in the order of `keypoints`."""
+    notes: tuple[str, ...] = ()
+    """What was filled in, with its count."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One pose file as written."""
+
+    columns: dict[tuple[str, str, str], int]
+    """(individual, keypoint, coordinate) -> column of `cells`; no individual in a single-animal file."""
+    cells: pd.DataFrame
+    """(rows, columns), indexed by line number."""
+    numbered: np.ndarray
+    """(rows,) numbers of the video frames."""
 
 
 def read_tracks(paths: tuple[Path, ...], individual: str = "") -> Tracks:
     """Keypoints of the animal that wears the IMU; several files are chapters in order.
 
     `individual` picks it in a multi-animal file, and may be empty where the file tracks one animal.
-    A point at exactly (0, 0) is how some exports write "not seen": it becomes NaN.
+    A point at exactly (0, 0) is how some exports write "not seen": it becomes NaN. Frames without a row are missing.
     Raises RecordingError: unknown format, missing individual or column, numbers that do not parse, all-NaN pose.
     """
-    chapters, problems = [], []
+    chapters, problems, upto = [], [], 0
     for path in map(Path, paths):
         reader = READERS.get(path.suffix.lower())
         try:
             if reader is None:
                 raise RecordingError(f"{path}: pose files end in {', '.join(READERS)}; this ends in {path.suffix!r}")
-            chapters.append(reader(path, individual))
+            sheet = reader(path)
+            chapters.append(_tracks(path, sheet, individual, upto))
+            upto = int(sheet.numbered[-1]) + 1
         except RecordingError as error:
             problems += error.problems
     if not problems:
@@ -49,17 +70,20 @@ def read_tracks(paths: tuple[Path, ...], individual: str = "") -> Tracks:
             if tracks.keypoints != first.keypoints or tracks.others.keys() != first.others.keys():
                 seen, needed = (f"{', '.join(t.keypoints)} of {1 + len(t.others)} animals" for t in (tracks, first))
                 problems.append(f"{path}: keypoints {seen}; the first chapter has {needed}")
+            elif tracks.points.shape[2] != first.points.shape[2]:
+                problems.append(f"{path}: points of {tracks.points.shape[2] - 1} dimensions; the first chapter has "
+                                f"{first.points.shape[2] - 1}")  # fmt: skip
     if problems:
         raise RecordingError(problems)
     points = np.concatenate([tracks.points for tracks in chapters])  # (N, K, 3)
     others = {name: np.concatenate([tracks.others[name] for tracks in chapters]) for name in first.others}
     if not np.isfinite(points[..., :2]).any():
         raise RecordingError(f"{paths[0]}: pose is all-NaN: {len(points)} frames without one tracked keypoint")
-    return Tracks(first.keypoints, points, others)
+    return Tracks(first.keypoints, points, others, tuple(note for tracks in chapters for note in tracks.notes))
 
 
-def read_csv(path: Path, individual: str) -> Tracks:
-    """Tracks of one DeepLabCut CSV: header rows scorer, (individuals,) bodyparts, coords; then a row per frame."""
+def read_csv(path: Path) -> Sheet:
+    """One DeepLabCut CSV: header rows scorer, (individuals,) bodyparts, coords; then a row per frame."""
     head = read_head(path, 4)
     rows = {row[0].lower(): row for row in head if row}
     names = [name for name in HEADER if name != "individuals" or name in rows]
@@ -75,28 +99,74 @@ def read_csv(path: Path, individual: str) -> Tracks:
         raise RecordingError(f"{path}: header rows of {widths} fields; needs as many in each")
     animals = rows["individuals"][1:] if "individuals" in rows else [""] * (width - 1)
     keys = list(zip(animals, rows["bodyparts"][1:], (c.lower() for c in rows["coords"][1:]), strict=True))
-    columns = {key: number for number, key in enumerate(keys, start=1)}
+    body = read_body(path, width, len(names))
+    return _sheet(path, keys, body[range(1, width)], body[0])
+
+
+def read_h5(path: Path) -> Sheet:
+    """One DeepLabCut H5, a pandas table with columns scorer, (individuals,) bodyparts, coords; or another tracker's."""
+    frame = read_frame(path)
+    if frame is None:
+        return read_other(path)
+    keys, index, values = frame
+    depth = {len(key) for key in keys}
+    if not depth <= {3, 4} or len(depth) != 1:
+        raise RecordingError(f"{path}: column names of {sorted(depth)} levels; a DeepLabCut H5 has scorer, bodyparts, "
+                             "coords (or scorer, individuals, bodyparts, coords)")  # fmt: skip
+    animals = depth == {4}
+    keys = [(key[1] if animals else "", key[-2], key[-1].lower()) for key in keys]
+    cells = pd.DataFrame(values, index=np.arange(1, len(values) + 1))
+    return _sheet(path, keys, cells, pd.Series(index, index=cells.index))
+
+
+def read_other(path: Path) -> Sheet:
+    """One file of another tracker."""
+    keys, values = read_poses(path)
+    cells = pd.DataFrame(values, index=np.arange(1, len(values) + 1))
+    return _sheet(path, keys, cells, pd.Series(np.arange(len(values)), index=cells.index))
+
+
+def _sheet(path: Path, keys: list[tuple[str, str, str]], cells: pd.DataFrame, index: pd.Series) -> Sheet:
+    columns = {key: number for number, key in enumerate(keys)}
     if len(columns) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
         raise RecordingError(f"{path}: column {' '.join(filter(None, twice))} is there twice")
-    chosen = choose_individual(path, list(dict.fromkeys(animals)), individual)
-    keypoints = tuple(dict.fromkeys(part for animal, part, _ in keys if animal == chosen))
-    missing = [(part, coord) for part in keypoints for coord in COORDS if (chosen, part, coord) not in columns]
-    if missing or not keypoints:
-        named = [f"missing column {coord!r} of keypoint {part!r}" for part, coord in missing] or ["no keypoints"]
-        raise RecordingError([f"{path}: {problem}; needs x, y, likelihood" for problem in named])
-    body = read_body(path, width, len(names))
-    if body.empty:
+    if cells.empty:
         raise RecordingError(f"{path}: 0 frames below the header; needs a row per video frame")
-    _check_frames(path, body[0])
-    others = [a for a in dict.fromkeys(animals) if a not in (chosen, UNIQUE)]
+    return Sheet(columns, cells.set_axis(range(len(keys)), axis=1), _frame_numbers(path, index))
+
+
+def _tracks(path: Path, sheet: Sheet, individual: str, upto: int) -> Tracks:
+    """Tracks of one file; frames without a row are missing; `upto` is the frame that may follow an earlier chapter."""
+    animals = list(dict.fromkeys(animal for animal, *_ in sheet.columns))
+    chosen = choose_individual(path, animals, individual)
+    named = {(part, coord) for animal, part, coord in sheet.columns if animal == chosen}
+    keypoints = tuple(dict.fromkeys(part for animal, part, _ in sheet.columns if animal == chosen))
+    deep = any(coord == "z" for _, coord in named)
+    scored = any(coord == "likelihood" for _, coord in named)
+    coords = COORDS_3D if deep and scored else COORDS_3D[:3] if deep else COORDS  # 3D exports have no likelihood
+    missing = [f"missing column {coord!r} of keypoint {part!r}; needs {', '.join(coords)}"
+               for part in keypoints for coord in coords if (part, coord) not in named]  # fmt: skip
+    if missing or not keypoints:
+        raise RecordingError([f"{path}: {problem}" for problem in missing or ["no keypoints; needs x, y, likelihood"]])
+    frames = sheet.numbered - (upto if upto and sheet.numbered[0] == upto else 0)
+    if frames[0] != 0:
+        raise RecordingError(f"{path}: line {sheet.cells.index[0]}: the first row is frame {sheet.numbered[0]}; needs "
+                             f"0{f' or {upto}' if upto else ''}: a row for every frame of the video")  # fmt: skip
+    gone = int(frames[-1]) + 1 - len(frames)
+    if gone > len(frames):
+        raise RecordingError(f"{path}: {len(frames)} rows number the frames to {frames[-1]}; needs a row for most")
     stacked, problems = {}, []
-    for animal in (chosen, *others):
-        stacked[animal], found = _points(path, body, columns, animal, keypoints)
+    for animal in (chosen, *(a for a in animals if a not in (chosen, UNIQUE))):
+        points, found = _points(path, sheet, animal, keypoints, coords)
         problems += found
+        stacked[animal] = np.full((int(frames[-1]) + 1, *points.shape[1:]), np.nan, np.float32)
+        stacked[animal][..., -1] = 0
+        stacked[animal][frames] = points
     if problems:
         raise RecordingError(problems)
-    return Tracks(keypoints, stacked.pop(chosen), stacked)
+    notes = (f"{path.name}: {gone} frames without a row",) if gone else ()
+    return Tracks(keypoints, stacked.pop(chosen), stacked, notes)
 
 
 def choose_individual(path: Path, animals: list[str], individual: str) -> str:
@@ -111,32 +181,43 @@ def choose_individual(path: Path, animals: list[str], individual: str) -> str:
     raise RecordingError(f"{path}: {seen}; needs one of {', '.join(candidates)}: the animal that wears the IMU")
 
 
-def _check_frames(path: Path, index: pd.Series) -> None:
-    """Raise where numbered rows do not count upwards (image names in the first column count nothing)."""
-    if pd.api.types.is_numeric_dtype(index):
-        steps = np.flatnonzero(~(np.diff(index.to_numpy(np.float64)) > 0)) + 1
-        problems = listed(steps, lambda i: f"{path}: line {index.index[i]}: frame number {index.iloc[i]} after "
-                          f"{index.iloc[i - 1]}; frames need to count upwards")  # fmt: skip
-        if problems:
-            raise RecordingError(problems)
+def _frame_numbers(path: Path, index: pd.Series) -> np.ndarray:
+    """Numbers of the frames, which need to count upwards; 0, 1, 2, … where the first column holds image names."""
+    if not pd.api.types.is_numeric_dtype(index):
+        return np.arange(len(index))
+    given = index.to_numpy(np.float64, na_value=np.nan)
+    whole = (given >= 0) & (given < 2**40) & (given == np.floor(given))
+    wrong = np.flatnonzero(~whole | (np.diff(given, prepend=-1) <= 0))
+    problems = listed(wrong, lambda i: f"{path}: line {index.index[i]}: frame number {index.iloc[i]}"
+                      f"{f' after {index.iloc[i - 1]}' if i else ''}; frames need to count upwards from 0")  # fmt: skip
+    if problems:
+        raise RecordingError(problems)
+    return given.astype(np.int64)
 
 
-def _points(path: Path, body: pd.DataFrame, columns: dict, animal: str, keypoints: tuple[str, ...]):
-    """(N, K, 3) points of one animal, NaN where it lacks a keypoint, and the list of what does not parse."""
-    points, problems = np.full((len(body), len(keypoints), 3), np.nan, np.float32), []
+def _points(path: Path, sheet: Sheet, animal: str, keypoints: tuple[str, ...], coords: tuple[str, ...]):
+    """(rows, K, 3 or 4) points of one animal, NaN where it lacks a keypoint, and the list of what does not parse."""
+    line, problems = sheet.cells.index, []
+    places = [coord for coord in coords if coord != "likelihood"]
+    points = np.full((len(line), len(keypoints), len(places) + 1), np.nan, np.float32)
     for k, part in enumerate(keypoints):
-        for c, coord in enumerate(COORDS):
-            if (animal, part, coord) in columns:
+        for c, coord in enumerate((*places, "likelihood")):
+            if (animal, part, coord) in sheet.columns:
                 try:
-                    cells = body[columns[animal, part, coord]]
+                    cells = sheet.cells[sheet.columns[animal, part, coord]]
                     points[:, k, c] = numbers(path, cells, " ".join([animal, part, coord]).strip())
                 except RecordingError as error:
                     problems += error.problems
-        outside = np.flatnonzero((points[:, k, 2] < -0.001) | (points[:, k, 2] > 1.001))
-        problems += listed(outside, lambda i, k=k: f"{path}: line {body.index[i]}: likelihood of {keypoints[k]!r} is "
-                           f"{points[i, k, 2]:g}; needs 0 to 1")  # fmt: skip
-    missing = np.isnan(points[..., :2]).any(axis=2) | (points[..., :2] == 0).all(axis=2)  # (N, K)
-    points[missing] = (np.nan, np.nan, 0)
+        outside = np.flatnonzero((points[:, k, -1] < -0.001) | (points[:, k, -1] > 1.001))
+        problems += listed(outside, lambda i, k=k: f"{path}: line {line[i]}: likelihood of {keypoints[k]!r} is "
+                           f"{points[i, k, -1]:g}; needs 0 to 1")  # fmt: skip
+        far = np.flatnonzero((np.abs(points[:, k, :-1]) > FARTHEST).any(axis=1))
+        problems += listed(far, lambda i, k=k: f"{path}: line {line[i]}: {keypoints[k]!r} lies at "
+                           f"{', '.join(f'{v:g}' for v in points[i, k, :-1])}; needs at most {FARTHEST:g}")  # fmt: skip
+    if "likelihood" not in coords:
+        points[..., -1] = 1
+    missing = np.isnan(points[..., :-1]).any(axis=2) | (points[..., :-1] == 0).all(axis=2)  # (rows, K)
+    points[missing] = (*[np.nan] * len(places), 0)
     return points, problems
 
 
@@ -157,4 +238,4 @@ def read_times(path: Path) -> np.ndarray:
     return times
 
 
-READERS = {".csv": read_csv}
+READERS = {".csv": read_csv, ".h5": read_h5, ".hdf5": read_h5, ".slp": read_other, ".nwb": read_other}

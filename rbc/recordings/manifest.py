@@ -7,12 +7,13 @@ from pathlib import Path, PurePosixPath
 from rbc.recordings.arrays import is_arrays
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.layouts import find_layout
+from rbc.recordings.stamps import RATES_HZ, REPAIRS
 from rbc.recordings.tables import near, read_table, require_columns
 
 NAME = "sessions.csv"
 REQUIRED = ("session", "animal", "pose", "imu", "labels", "pose_rate_hz", "imu_rate_hz")
 OPTIONAL = ("day", "arena", "scored", "individual", "setup", "pose_times", "imu_mount", "imu_units", "px_per_cm",
-            "span", "exclude")  # fmt: skip
+            "span", "exclude", "repairs", "subject", "point_s")  # fmt: skip
 CARRIED = ("video", "sync", "imu_offset_s", "imu_drift_ppm", "arena_corners", "sex", "condition")
 LABELLING = ("labels", "scored", "span")
 MOUNTS = ("", "head", "back")
@@ -49,6 +50,12 @@ class Row:
     """Reason to leave the session out; its files are not looked at."""
     extra: dict[str, str]
     """Every other column, as text."""
+    repairs: tuple[str, ...] = ()
+    """What may be done to the IMU's rows, of stamps.REPAIRS."""
+    subject: str = ""
+    """Whose events count where BORIS scored several subjects; empty = `individual`."""
+    point_s: float = float("nan")
+    """How long a POINT event of BORIS lasts."""
 
 
 def read_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> list[Row]:
@@ -58,6 +65,15 @@ def read_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> li
     Without `labels` what the folder says of labels is neither needed nor looked at.
     Raises one RecordingError that lists every problem of every row.
     """
+    judged = read_rows(root, animal_pattern, labels=labels)
+    problems = [problem for _, found in judged for problem in found]
+    if problems:
+        raise RecordingError(problems)
+    return [row for row, _ in judged]
+
+
+def read_rows(root: Path, animal_pattern: str, *, labels: bool = True) -> list[tuple[Row, list[str]]]:
+    """(row, what is wrong with it) as `read_manifest`, which raises what is wrong with the table as a whole."""
     root = Path(root)
     path = root / NAME
     try:
@@ -74,18 +90,15 @@ def read_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> li
         raise RecordingError(f"{path}: no sessions; needs a row each, or IMU/, DLC/ and labels/ of an older layout")
     if not labels:
         numbered = [(where, cells | dict.fromkeys(LABELLING, "")) for where, cells in numbered]
-    rows, problems, seen = [], [], {}
+    judged, seen = [], {}
     for where, cells in numbered:
         row, found = _row(root, where, cells, pattern)
-        problems += found
         if row.session in seen:
-            problems.append(f"{where}: duplicated session {row.session!r}; first at {seen[row.session]}")
+            found.append(f"{where}: duplicated session {row.session!r}; first at {seen[row.session]}")
         elif row.session:
             seen[row.session] = where.removeprefix(f"{path}: ")
-        rows.append(row)
-    if problems:
-        raise RecordingError(problems)
-    return rows
+        judged.append((row, found))
+    return judged
 
 
 def _table_rows(path: Path, spared: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
@@ -125,6 +138,9 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
         if text(column) and not 0 < value < float("inf"):
             problems.append(f"{where}: {column}: {text(column)!r}; needs a number above 0")
             return float("nan")
+        if column.endswith("_hz") and not (not text(column) or RATES_HZ[0] <= value <= RATES_HZ[1]):
+            problems.append(f"{where}: {column}: {text(column)!r}; needs a rate per second, {RATES_HZ[0]:g} to "
+                            f"{RATES_HZ[1]:g}")  # fmt: skip
         return value
 
     def files(column: str, cell: str) -> tuple[Path, ...]:
@@ -138,8 +154,8 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
         return tuple(found)
 
     session, animal = text("session"), text("animal")
-    if not re.fullmatch(r"\w[\w .+-]*", session):
-        problems.append(f"{where}: session: {session!r}; needs a name of letters, digits, '_', '-', '.'")
+    if not re.fullmatch(r"\w[\w .+-]{0,99}", session):
+        problems.append(f"{where}: session: {session!r}; needs a name of letters, digits, '_', '-', '.', at most 100")
     if not animal:
         match = pattern.search(session)
         animal = (match.group(1) if pattern.groups else match.group(0)) if match else ""
@@ -156,12 +172,15 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
     rate = number("pose_rate_hz")
     if pose and not text("pose_rate_hz") and not all(map(is_arrays, pose)):
         problems.append(f"{where}: pose_rate_hz is empty; needs the video's frames per second")
-    if any(path.suffix.lower() == ".csv" and not is_arrays(path) for path in imu) and not text("imu_units"):
+    if not all(map(is_arrays, imu)) and not text("imu_units"):
         problems.append(f"{where}: imu_units is empty; needs the units of acc and gyro, such as 'g,deg/s'")
     labels, found = _labels(text("labels"), files)
     problems += [f"{where}: {problem}" for problem in found]
     span, found = parse_span(text("span"))
     problems += [f"{where}: {problem}" for problem in found]
+    repairs = tuple(dict.fromkeys(filter(None, (name.strip() for name in re.split("[;,]", text("repairs"))))))
+    problems += [f"{where}: repairs: {name!r} is not known{near(name, REPAIRS)}; needs one of {', '.join(REPAIRS)}"
+                 for name in repairs if name not in REPAIRS]  # fmt: skip
     scored = tuple(dict.fromkeys(filter(None, (name.strip() for name in text("scored").split(";"))))) or None
     row = Row(
         session=session, animal=animal, day=text("day"), arena=text("arena"), pose=pose, imu=imu, labels=labels,
@@ -169,6 +188,7 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
         setup=text("setup") or session, pose_times=times[0] if times else None, imu_mount=text("imu_mount").lower(),
         imu_units=text("imu_units"), px_per_cm=number("px_per_cm"), span=span, exclude=text("exclude"),
         extra={name: value for name, value in cells.items() if name not in REQUIRED + OPTIONAL},
+        repairs=repairs, subject=text("subject"), point_s=number("point_s"),
     )  # fmt: skip
     return row, problems
 
@@ -184,8 +204,9 @@ def _file_problem(root: Path, name: str) -> str:
         depth += -1 if part == ".." else 1
         if posix.is_absolute() or re.match(r"[A-Za-z]:", name) or depth < 0:
             return f"path {name!r} leaves the folder {root}; needs a path below it"
-    if "\0" in name or not (root / posix).is_file():
-        folder = posix.parent if "\0" not in name and ".." not in posix.parts else PurePosixPath()
+    if "\0" in name or max(map(len, posix.parts)) > 200 or not (root / posix).is_file():
+        plain = "\0" not in name and ".." not in posix.parts and len(name) < 200
+        folder = posix.parent if plain else PurePosixPath()
         names = [(folder / p.name).as_posix() for p in (root / folder).iterdir()] if (root / folder).is_dir() else []
         return f"missing file {name!r}{near(name, names)}; needs a file below {root}"
     return ""

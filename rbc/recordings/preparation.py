@@ -1,32 +1,28 @@
-"""All sessions of a recordings folder: checked together, aligned one by one, saved, and summed up in a table.
+"""All sessions of a recordings folder: checked together, aligned one by one, saved, and summed up in a table."""
 
-A worker holds one session at a time; how many workers there are changes nothing in what is written.
-"""
-
-import os
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from rbc.recordings.alignment import Settings, align
-from rbc.recordings.errors import RecordingError
-from rbc.recordings.geometry import unite_keypoints
-from rbc.recordings.manifest import Row, read_manifest
-from rbc.recordings.raw import label_problems, read_raw
+from rbc.recordings.checking import check_all, conflict_note, work
+from rbc.recordings.manifest import Row
+from rbc.recordings.ontology import Ontology, translate
+from rbc.recordings.physics import Rest, at_rest
+from rbc.recordings.quality import SPREADS, Quantiles, describe, distances
+from rbc.recordings.raw import read_raw
 from rbc.recordings.session import NOT_SCORED, Session
 
-WORKERS = 2
+NO_ONTOLOGY = Ontology()
 
 
 def align_all(
     root: Path, out: Path, *, behaviours: tuple[str, ...], animal_pattern: str, body_axis: tuple[str, str],
     head_axis: tuple[str, str], rate_hz: float, min_likelihood: float, max_gap_s: float, min_clock_correlation: float,
-    keypoints: tuple[str, ...] = (), labels: bool = True, progress: bool = True,
+    ontology: Ontology = NO_ONTOLOGY, keypoints: tuple[str, ...] = (), labels: bool = True, progress: bool = True,
 ) -> pd.DataFrame:
     """Save every session of `root` below `out` and return a table with a row for each, in the manifest's order.
 
@@ -34,54 +30,37 @@ def align_all(
     Without `labels` none are needed nor looked at.
     Raises one RecordingError with every problem of every session before anything is written.
     """
-    rows = read_manifest(Path(root), animal_pattern, labels=labels)
-    used = [row for row in rows if not row.exclude]
-    if not used:
-        raise RecordingError(f"{root}: every session is excluded")
-    names = [row.session for row in used]
-    seen = dict(zip(names, _work(partial(_look, behaviours=behaviours), used, "check", progress)))
-    problems = [problem for found, *_ in seen.values() for problem in found]
-    if not problems and not behaviours:
-        behaviours = tuple(dict.fromkeys(name for _, named, _ in seen.values() for name in named))
-    try:
-        have = {name: points for name, (_, _, points) in seen.items()}
-        union = unite_keypoints(have, body_axis)
-        keypoints = keypoints or union
-    except RecordingError as error:
-        problems += error.problems
-    if problems:
-        raise RecordingError(problems)
     settings = Settings(
         behaviours, keypoints, rate_hz, min_likelihood, max_gap_s, min_clock_correlation, body_axis, head_axis
     )
-    done = dict(zip(names, _work(partial(_align, settings=settings, out=Path(out)), used, "align", progress)))
-    return pd.DataFrame([done.get(row.session) or _left_out(row) for row in rows])
+    found = check_all(
+        root, settings, animal_pattern=animal_pattern, ontology=ontology, labels=labels, progress=progress
+    )
+    settings = replace(settings, behaviours=found.behaviours, keypoints=keypoints or found.keypoints)
+    used = [row for row in found.rows if not row.exclude]
+    task = partial(_align, settings=settings, ontology=ontology, out=Path(out))
+    done = dict(zip(found.looks, work(task, used, "align", progress), strict=True))
+    far = distances({name: described for name, (_, described) in done.items()})
+    return pd.DataFrame([
+        done[row.session][0] | _far(far[row.session]) if row.session in done else _left_out(row) for row in found.rows
+    ])  # fmt: skip
 
 
-def _work(task, rows: list[Row], name: str, progress: bool) -> Iterator:
-    """Results of a task on every row, in order."""
-    workers = min(WORKERS, os.cpu_count() or 1, len(rows))
-    with ProcessPoolExecutor(workers) as pool:
-        results: Iterable = pool.map(task, rows, chunksize=max(1, min(16, len(rows) // 40)))
-        yield from tqdm(results, total=len(rows), desc=name, unit="session", disable=not progress)
-
-
-def _look(row: Row, behaviours: tuple[str, ...]) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
-    """Problems, behaviours and keypoints of a session."""
-    try:
-        raw = read_raw(row, behaviours)
-    except RecordingError as error:
-        return error.problems, (), ()
-    return label_problems(raw, behaviours or raw.behaviours), raw.behaviours, raw.keypoints
-
-
-def _align(row: Row, settings: Settings, out: Path) -> dict:
-    session = align(read_raw(row, settings.behaviours), settings)
+def _align(row: Row, settings: Settings, ontology: Ontology, out: Path) -> tuple[dict, Quantiles]:
+    raw = translate(read_raw(row, settings.behaviours), ontology.aliases)
+    session = align(raw, settings)
     session.save(out / row.session)
-    return table_row(session)
+    return table_row(session, at_rest(raw), ontology), describe(session)
 
 
-def table_row(session: Session) -> dict:
+def _far(groups: dict[str, tuple[float, str]]) -> dict:
+    """Columns of a session's distances from the others, and the signal of each group that is farthest away."""
+    names = {group: name for group, (distance, name) in groups.items() if distance > 0}
+    columns = {f"far_{group}": groups[group][0] if group in groups else np.nan for group in SPREADS}
+    return columns | {"far_signals": "; ".join(f"{group}: {name}" for group, name in names.items())}
+
+
+def table_row(session: Session, rest: Rest, ontology: Ontology) -> dict:
     """A session's row of plots/align_data.csv."""
     report, clock = session.report, session.report["clock"]
     state = "accepted" if clock["accepted"] else "refused"
@@ -90,6 +69,9 @@ def table_row(session: Session) -> dict:
     mounted = report["mounting"]
     notes = [clock["reason"] if report["two_clocks"] else "", "" if mounted["axes"] == "body" else "sensor axes kept"]
     notes += [f"{len(clock['steps'])} steps in the clock"] if clock["steps"] else []
+    conflicts, contradicting = ontology.conflicts(session.labels, session.behaviours)
+    notes += [rest.note, conflict_note(conflicts) if conflicts else ""]
+    notes += report.get("notes", [])
     ms = {name: None if clock[name] is None else 1000 * clock[name] for name in ("offset_s", "offset_se_s")}
     own = report["two_clocks"] and clock["accepted"]
     return {
@@ -97,9 +79,11 @@ def table_row(session: Session) -> dict:
         "labelled_frames": int((session.labels != NOT_SCORED).any(1).sum()),
         "offset_ms": ms["offset_s"] if own else np.nan, "offset_se_ms": ms["offset_se_s"] if own else np.nan,
         "drift_ppm": clock["drift_ppm"] if own else np.nan, "drift_se_ppm": clock["drift_se_ppm"] if own else np.nan,
+        "steps": len(clock["steps"]) if own else np.nan,
         "correlation_before": clock["correlation_before"], "correlation_after": clock["correlation"], "clock": state,
         "missing_imu": float(1 - session.valid[:, 0].mean()), "missing_pose": float(1 - session.valid[:, 1].mean()),
         "pose_rate_hz": report["pose_rate_hz"], "imu_rate_hz": report["imu_rate_hz"],
+        "rest_g": rest.acc_g, "rest_deg_s": rest.turn_deg_s, "conflict_frames": int(contradicting.sum()),
         "mounting": report["mount"] or "unknown", "heading_se_deg": mounted.get("heading_se_deg"),
         "note": "; ".join(filter(None, notes)),
     }

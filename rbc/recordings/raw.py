@@ -15,6 +15,7 @@ from rbc.recordings.deeplabcut import Tracks, read_times, read_tracks
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.imu import ImuRecording, read_imu
 from rbc.recordings.manifest import Row
+from rbc.recordings.stamps import time_problems
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class Raw:
         """Every behaviour that its label files name, in order."""
         named = [a.behaviours for a in (self.consensus, *self.annotators.values()) if a]
         return tuple(dict.fromkeys(name for names in (*named, self.row.scored or ()) for name in names))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was repaired or left out in reading, with counts."""
+        labels = [note for annotation in self.annotators.values() for note in annotation.notes]
+        return (*(self.tracks.notes if self.tracks else ()), *(self.imu.notes if self.imu else ()), *labels)
 
     @property
     def keypoints(self) -> tuple[str, ...]:
@@ -75,13 +82,15 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
                 "needs one each"
             )
         elif stamps is not None:
+            found = time_problems(str(row.pose_times), stamps, row.pose_rate_hz, "pose_rate_hz")
+            problems += [f"session {row.session}: {problem}" for problem in found]
             frame_s = stamps
     imu, ready_imu = None, None
     if row.imu and is_arrays(row.imu[0]):
         ready_imu = attempt(read_arrays, row.imu, "imu", units=row.imu_units, rate_hz=row.imu_rate_hz)
         imu = ready_imu.imu if ready_imu else None
     elif row.imu:
-        imu = attempt(read_imu, row.imu, row.imu_units, row.imu_rate_hz)
+        imu = attempt(read_imu, row.imu, row.imu_units, row.imu_rate_hz, row.repairs)
     one_clock = pose is None and tracks is None or ready_imu is not None and pose is not None
     label_rate = pose.rate_hz if pose else row.pose_rate_hz
     if not row.pose and ready_imu:
@@ -94,8 +103,8 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
                 annotators |= read.annotators or {name: read.labels}
                 consensus = read.labels
         else:
-            subject = row.extra.get("subject", "")
-            read = attempt(annotations.read_annotations, path, row.span, label_rate, subject=subject)
+            read = attempt(annotations.read_annotations, path, row.span, label_rate,
+                           subject=row.subject or row.individual, point_s=row.point_s)  # fmt: skip
             if read:
                 annotators[name] = read
     if problems:

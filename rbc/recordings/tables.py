@@ -30,23 +30,32 @@ def read_lines(path: Path) -> list[str]:
         raise RecordingError(unreadable(path, fault)) from None
 
 
-def read_head(path: Path, rows: int, separator: str = ",") -> list[list[str]]:
-    """First `rows` lines (fewer in a shorter file) as CSV cells, stripped."""
+def read_first_lines(path: Path, rows: int) -> list[str]:
+    """First `rows` lines (fewer in a shorter file) of a UTF-8 text file without line ends."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            lines = [line for line, _ in zip(file, range(rows), strict=False)]
+            return [line.rstrip("\r\n") for line, _ in zip(file, range(rows), strict=False)]
+    except FAULTS as fault:
+        raise RecordingError(unreadable(path, fault)) from None
+
+
+def read_head(path: Path, rows: int, separator: str = ",") -> list[list[str]]:
+    """First `rows` lines (fewer in a shorter file) as CSV cells, stripped."""
+    lines = read_first_lines(path, rows)
+    try:
         return [[cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])] for line in lines]
     except FAULTS as fault:
         raise RecordingError(unreadable(path, fault)) from None
 
 
-def read_body(path: Path, width: int, skip: int, separator: str = ",") -> pd.DataFrame:
+def read_body(path: Path, width: int, skip: int, separator: str = ",", decimal: str = ".") -> pd.DataFrame:
     """Rows below the first `skip` lines, (rows, width), empty rows left out; columns of numbers arrive as numbers."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             body = pd.read_csv(path, header=None, names=range(width + 1), index_col=False, skiprows=skip, sep=separator,
-                               encoding="utf-8-sig", skip_blank_lines=False, low_memory=False)  # fmt: skip
+                               encoding="utf-8-sig", skip_blank_lines=False, low_memory=False,
+                               decimal=decimal)  # fmt: skip
     except pd.errors.EmptyDataError:
         body = pd.DataFrame({column: np.zeros(0) for column in range(width + 1)})
     except FAULTS as fault:
@@ -77,7 +86,9 @@ def read_cells(path: Path, width: int, skip: int, separator: str = ",") -> pd.Da
     return pd.DataFrame(cells, index=list(rows), columns=range(width), dtype=object)
 
 
-def read_table(path: Path, *, text: bool = False, separator: str = ",", skip: int = 0) -> pd.DataFrame:
+def read_table(
+    path: Path, *, text: bool = False, separator: str = ",", skip: int = 0, decimal: str = "."
+) -> pd.DataFrame:
     """Table with one header row below `skip` lines: columns by name (stripped), index = line number.
 
     `text` keeps every cell as the string that it is; otherwise columns of numbers arrive as numbers.
@@ -91,7 +102,10 @@ def read_table(path: Path, *, text: bool = False, separator: str = ",", skip: in
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise RecordingError(f"{path}: line {skip + 1}: column {twice[0]!r} is there twice; needs names that differ")
-    body = (read_cells if text else read_body)(path, len(header), skip + 1, separator)
+    if text:
+        body = read_cells(path, len(header), skip + 1, separator)
+    else:
+        body = read_body(path, len(header), skip + 1, separator, decimal)
     return body.set_axis(header, axis=1)
 
 
@@ -178,3 +192,10 @@ def near(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 def separator(line: str) -> str:
     """Comma, tab or semicolon: what the header line is split by."""
     return max(",\t;", key=line.count)
+
+
+def decimal_mark(lines: Iterable[str], separator: str) -> str:
+    """',' where cells hold numbers such as 0,25 and none such as 0.25, else '.'."""
+    cells = [cell.strip(' "') for line in lines for cell in line.split(separator)] if separator != "," else []
+    commas, points = (sum(bool(re.fullmatch(rf"[+-]?\d*{mark}\d+", cell)) for cell in cells) for mark in (",", r"\."))
+    return "," if commas and not points else "."

@@ -6,6 +6,7 @@ import tiny
 from rbc.inference import Encoded
 from rbc.learning import mlp as mlp_module
 from rbc.learning import selftraining
+from rbc.learning.mlp import head_inputs
 from rbc.learning.pseudo import without_doubtful
 from rbc.learning.selftraining import STRIDE, aim, frames_of, self_train
 from rbc.learning.training import Chance

@@ -4,61 +4,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recorded import KEYPOINTS, OFFSET_S, SETTINGS, raw, row, turning, write_arrays
 
-from rbc.recordings.alignment import Settings, align
+from rbc.recordings.alignment import align
 from rbc.recordings.annotations import Annotation
 from rbc.recordings.deeplabcut import Tracks
 from rbc.recordings.errors import RecordingError
-from rbc.recordings.imu import SIGNALS, ImuRecording
 from rbc.recordings.labelling import majority, playback
-from rbc.recordings.manifest import Row
 from rbc.recordings.preparation import align_all
-from rbc.recordings.raw import Raw
 from rbc.recordings.session import load_sessions
-
-KEYPOINTS = ("nose", "neck", "tail_base")
-SETTINGS = Settings(
-    behaviours=("walk", "still"), keypoints=(*KEYPOINTS, "paw"), rate_hz=50.0, min_likelihood=0.6, max_gap_s=0.2,
-    min_clock_correlation=0.3, body_axis=("neck", "tail_base"), head_axis=("nose", "neck"),
-)
-FPS, IMU_HZ, LENGTH_S, OFFSET_S = 30.0, 100.0, 120.0, 7.5
-
-
-def row(**changes) -> Row:
-    fields = dict(
-        session="F1D1_x", animal="F1", day="1", arena="x", pose=(), imu=(), labels=(), scored=None, pose_rate_hz=FPS,
-        imu_rate_hz=IMU_HZ, individual="", setup="F1D1_x", pose_times=None, imu_mount="head", imu_units="m/s2,rad/s",
-        px_per_cm=float("nan"), span=(), exclude="", extra={},
-    )  # fmt: skip
-    return Row(**(fields | changes))
-
-
-def turning(time_s: np.ndarray) -> np.ndarray:
-    """Direction of head and trunk, rad: thirty slow rhythms that never meet again."""
-    hz = np.sqrt(np.arange(2, 32)) / 4
-    return (0.15 / hz * np.sin(2 * np.pi * hz * time_s[..., None] + np.arange(30) ** 2)).sum(-1)
-
-
-def raw(**changes) -> Raw:
-    """A body 100 px long that turns on its place, head straight; its IMU sits level on the head, turned by 90°."""
-    frame_s = np.arange(int(LENGTH_S * FPS)) / FPS
-    angle = turning(frame_s)
-    along = np.stack([np.cos(angle), -np.sin(angle)], axis=1)
-    points = np.ones((len(frame_s), 3, 3), np.float32)
-    for k, far in enumerate((80.0, 50.0, -50.0)):
-        points[:, k, :2] = 300.0 + far * along + 0.3 * np.random.default_rng(k).normal(size=along.shape)
-    imu_s = np.arange(int((LENGTH_S + 10) * IMU_HZ)) / IMU_HZ
-    shown = imu_s - OFFSET_S
-    rate = (turning(shown + 1e-4) - turning(shown - 1e-4)) / 2e-4
-    values = np.random.default_rng(9).normal(size=(len(imu_s), 6)) * 0.02
-    values[:, 2] += 9.81
-    values[:, 5] += rate
-    fields = dict(
-        row=row(), frame_s=frame_s, tracks=Tracks(KEYPOINTS, points, {}), ready_pose=None,
-        imu=ImuRecording(imu_s, SIGNALS, values.astype(np.float32)), ready_imu=None, one_clock=False, label_rate_hz=FPS,
-    )  # fmt: skip
-    return Raw(**(fields | changes))
-
 
 @pytest.fixture(scope="module")
 def session():
@@ -139,20 +93,6 @@ def test_labels_of_annotators_are_united_by_majority():
     assert majority(votes)[0, 0] == -1 and majority(votes[:3])[0, 0] == 1 and majority(votes[3:4])[0, 0] == -1
 
 
-def write_arrays(root: Path, name: str, **arrays) -> dict:
-    n = 200
-    rng = np.random.default_rng(0)
-    arrays = dict(
-        imu=rng.normal(size=(n, 3)), imu_names=np.array(["acc_x", "acc_y", "acc_z"]), pose=rng.normal(size=(n, 2)),
-        pose_names=np.array(["box", "seen"]), labels=rng.integers(-1, 2, (n, 1)), label_names=np.array(["walk"]),
-        rate_hz=50.0,
-    ) | arrays  # fmt: skip
-    np.savez(root / f"{name}.npz", **arrays)
-    file = f"{name}.npz"
-    return {"session": name, "animal": name[:2], "pose": file, "imu": file, "labels": file, "pose_rate_hz": 50,
-            "imu_rate_hz": 50, "imu_units": "m/s2"}  # fmt: skip
-
-
 def run(root: Path, out: Path, **changes) -> pd.DataFrame:
     settings = dict(
         behaviours=("walk",), animal_pattern="^..", body_axis=("neck", "tail_base"), head_axis=("nose", "neck"),
@@ -193,6 +133,32 @@ def test_align_all_lists_every_problem_and_writes_nothing(tmp_path):
         run(tmp_path, tmp_path / "out")
     text = "\n".join(error.value.problems)
     assert "session bb1" in text and "fly" in text and "session cc1" in text and "aa1" not in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_repairs_are_counted_in_the_table(tmp_path):
+    time_s = np.arange(300) // 3 * 3 / 50
+    cells = "".join(f"{t:.2f},0.{i:03},0,1\n" for i, t in enumerate(time_s))
+    (tmp_path / "a.csv").write_text("time_s,acc_x,acc_y,acc_z\n" + cells)
+    row = {"session": "aa1", "animal": "aa", "pose": "", "imu": "a.csv", "labels": "", "pose_rate_hz": "",
+           "imu_rate_hz": 50, "imu_units": "g", "repairs": "spread_packets"}  # fmt: skip
+    pd.DataFrame([row]).to_csv(tmp_path / "sessions.csv", index=False)
+    table = run(tmp_path, tmp_path / "out")
+    notes = ["spread_packets: 300 samples shared a stamp", "acc_y is 0 in all rows"]
+    assert "; ".join(notes) in table["note"][0]
+    assert load_sessions(tmp_path / "out")["aa1"].report["notes"] == notes
+
+
+def test_problems_of_rows_and_of_files_are_one_list(tmp_path):
+    rows = [
+        write_arrays(tmp_path, "aa1") | {"pose_rate_hz": "fast", "pose": "gone.npz"}, write_arrays(tmp_path, "bb1"),
+        write_arrays(tmp_path, "cc1", labels=np.full((200, 1), 7)), write_arrays(tmp_path, "dd1") | {"imu": "x.csv"},
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "sessions.csv", index=False)
+    with pytest.raises(RecordingError) as error:
+        run(tmp_path, tmp_path / "out")
+    places = [problem.split(": ")[0 if problem.startswith("session") else 2] for problem in error.value.problems]
+    assert places[:3] == ["session aa1", "session aa1", "session dd1"] and set(places[3:]) == {"session cc1"}
     assert not (tmp_path / "out").exists()
 
 

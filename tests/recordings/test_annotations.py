@@ -104,8 +104,9 @@ def test_one_subject_of_several(tmp_path):
     rows = [*EVENTS, event("still", "START", 4, subject="F2"), event("still", "STOP", 5, subject="F2")]
     path = write(tmp_path / "a.csv", [TABULAR, *rows])
     assert read_annotations(path, SPAN, 10, subject="F2").bouts == (("still", 4.0, 5.0),)
-    with pytest.raises(RecordingError, match="column 'Subject': F1, F2"):
-        read_annotations(path, SPAN, 10)
+    assert read_annotations(path, SPAN, 10, subject="F2").notes == ("a.csv: events of F2, not of F1",)
+    with pytest.raises(RecordingError, match=r"column 'Subject': F1, F2; the manifest's subject .* is 'F3'; needs one"):
+        read_annotations(path, SPAN, 10, subject="F3")
 
 
 @pytest.mark.parametrize(
@@ -120,8 +121,8 @@ def test_one_subject_of_several(tmp_path):
         ([*EVENTS, event("walk", "START", "late")], "line 6: column 'Time': 'late' is not a number"),
         ([*EVENTS, event("", "START", 4), event("", "STOP", 5)], "line 6: column 'Behavior' is empty"),
         ([*EVENTS, event("walk", "START", -1), event("walk", "STOP", 0.5)], "needs 0 <= start <= stop"),
-        ([*EVENTS, event("still", "START", 4, video="b.mp4")], r"2 media files \(a.mp4, b.mp4\)"),
-        ([event("walk", "START", 4, offset="12.5")], "column 'Time offset .s.': 12.5; needs 0"),
+        ([*EVENTS, event("still", "START", 4, video="b.mp4")], r"2 media files in the observation \(a.mp4, b.mp4\)"),
+        ([event("walk", "START", 4, offset="12.5")], "'Time offset .s.' is 12.5; needs 0: times in s of video time"),
         ([event("walk", "START", 4, fps="25")], "column 'FPS': the annotated video has 25; pose_rate_hz says 10"),
     ],
 )
@@ -129,6 +130,64 @@ def test_events_that_are_refused(tmp_path, rows, message):
     with pytest.raises(RecordingError, match=message) as error:
         read_annotations(write(tmp_path / "a.csv", [TABULAR, *rows]), SPAN, 10)
     assert "a.csv" in str(error.value)
+
+
+OLD = ["Observation id\tF1D1", "", "Media file(s)", "Player #1\ta.mp4", "", "Observation date\t2016-05-02 10:00:00", "",
+       "Description\t", "", "Time offset (s)\t0", "", "Independent variables", "variable\tvalue", "sex\tF", "", "", "",
+       "Time\tMedia file path\tTotal length\tFPS\tSubject\tBehavior\tBehavioral category\tModifiers\tComment\tStatus",
+       "1.000\ta.mp4\t10\t10.0\tF1\twalk\t\tslow\t\tSTART", "1.5\ta.mp4\t10\t10.0\tF1\twalk\t\tfast\t\tSTART",
+       "2.000\ta.mp4\t10\t10.0\tF1\twalk\t\tslow\t\tSTOP", "3\ta.mp4\t10\t10.0\tF1\twalk\t\tfast\t\tSTOP"]  # fmt: skip
+OLD_AGGREGATED = [
+    "Observation id,Observation date,Description,Media file,Total length,FPS,Subject,Behavior,Behavioral category,"
+    "Modifiers,Behavior type,Start (s),Stop (s),Duration (s),Comment start,Comment stop",
+    "s,2018,,a.mp4,10,10.0,No focal subject,walk,,slow|left,STATE,1,2,1,,",
+    "s,2018,,a.mp4,10,10.0,F1,jump,,,POINT,4,4,NA,,",
+]  # fmt: skip
+
+
+def test_exports_of_older_versions(tmp_path):
+    annotation = read_annotations(write(tmp_path / "a.tsv", OLD, "\r\n"), SPAN, 10)
+    assert annotation.bouts == (("walk", 1, 2), ("walk", 1.5, 3)) and annotation.lines == (19, 20)
+    assert annotation.notes == ("a.tsv: modifiers are not used",)
+    annotation = read_annotations(write(tmp_path / "b.csv", OLD_AGGREGATED), SPAN, 10, point_s=0.2)
+    assert annotation.bouts == (("walk", 1, 2), ("jump", 4, 4.2))
+    assert annotation.notes == ("b.csv: modifiers are not used", "1 POINT events of 'jump' last 0.2 s each")
+
+
+@pytest.mark.parametrize("change, message", [
+    ((4, "Player #1\tb.mp4"), r"2 media files in the observation \(a.mp4, b.mp4\); needs one a file: times run"),
+    ((9, "Time offset (s)\t12.5"), "'Time offset .s.' is 12.5; needs 0: times in s of video time"),
+    ((9, "Time offset (hh:mm:ss)\t00:01:00"), "'Time offset .hh:mm:ss.' is 00:01:00; needs 0"),
+    ((21, OLD[20].replace("slow", "left")), r"line 22: 'walk' \(left\) at 2 s: unpaired STOP: no START before it"),
+])  # fmt: skip
+def test_older_exports_that_are_refused(tmp_path, change, message):
+    place, line = change
+    with pytest.raises(RecordingError, match=message):
+        read_annotations(write(tmp_path / "a.tsv", [*OLD[:place], line, *OLD[place:]]), SPAN, 10)
+
+
+def test_media_that_follow_each_other_in_one_player_are_refused(tmp_path):
+    def source(text):
+        return write(tmp_path / "a.csv", [TABULAR, *(row.replace("1:a.mp4", text) for row in EVENTS)])
+
+    assert read_annotations(source("player #1:a.mp4;player #2:side.mp4"), SPAN, 10).bouts
+    with pytest.raises(RecordingError, match=r"2 media files in the observation \(z.mp4, a.mp4\); needs one a file"):
+        read_annotations(source("player #1:z.mp4;a.mp4"), SPAN, 10)
+
+
+def test_modifiers_pair_with_their_own_and_points_last_as_long_as_is_said(tmp_path):
+    header = TABULAR.replace("Behavior type", "Modifier #1,Modifier #2,Behavior type")
+    events = ("START", 1, "slow"), ("START", 2, "fast"), ("STOP", 3, "slow"), ("STOP", 4, "fast"), ("POINT", 6, "")
+    cells = [(event("walk", kind, time).split(","), modifier) for kind, time, modifier in events]
+    rows = [",".join([*line[:13], modifier, "", *line[13:]]) for line, modifier in cells]
+    path = write(tmp_path / "a.csv", [header, *rows])
+    annotation = read_annotations(path, SPAN, 10, point_s=0.5)
+    assert annotation.bouts == (("walk", 1, 3), ("walk", 2, 4), ("walk", 6, 6.5))
+    assert annotation.notes == ("a.csv: modifiers are not used", "1 POINT events of 'walk' last 0.5 s each")
+    assert runs(to_frames(annotation, np.arange(50) / 10, KNOWN, None), "walk") == (10, 39)
+    with pytest.raises(RecordingError, match="line 6: 'walk' at 6 s: a POINT event has no duration; needs START and "
+                                             "STOP, or how long it lasts in the manifest's point_s"):  # fmt: skip
+        read_annotations(path, SPAN, 10)
 
 
 def test_event_labels_without_a_span(tmp_path):

@@ -187,3 +187,12 @@ def test_real_watch_phone():
     pose = read_arrays(rows[0].pose, "pose")
     assert pose.tracks is None and len(pose.ready_names) == 6
     assert steps == 125_618 and 0.003 < unscored / steps < 0.005
+
+
+@pytest.mark.parametrize("slot, width", [("imu", 6), ("pose", 5)])
+def test_nothing_but_zeros_is_no_measurement(tmp_path, slot, width):
+    path = save(tmp_path / "a.npz", **{slot: np.zeros((6, width)), f"{slot}_names": [f"f{i}" for i in range(width)]})
+    with pytest.raises(RecordingError, match=f"a.npz: {slot} is 0 in all 6 rows; needs what was measured, or NaN"):
+        read_arrays((path,), slot)
+    flag = np.hstack([np.full((6, width - 1), np.nan), np.zeros((6, 1))])  # a box that was never seen, and says so
+    assert len(read_arrays((save(path, **{slot: flag, f"{slot}_names": list("abcdef"[:width])}),), slot).ready) == 6

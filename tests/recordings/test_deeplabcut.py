@@ -69,6 +69,7 @@ def test_chapters_follow_each_other(tmp_path):
         ([SINGLE[0], "bodyparts,nose", SINGLE[2], *FRAMES], "header rows of 7, 2, 7 fields"),
         ([*SINGLE, *FRAMES, "3,1,2,0.9,three,4,0.8"], "line 7: column 'tail x': 'three' is not a number"),
         ([*SINGLE, *FRAMES, "3,1,2,0.9,3,4,80"], "line 7: likelihood of 'tail' is 80; needs 0 to 1"),
+        ([*SINGLE, *FRAMES, "3,1,2,0.9,3e7,4,0.8"], "line 7: 'tail' lies at 3e.07, 4; needs at most 1e.06"),
         ([*SINGLE, *FRAMES, "2,1,2,0.9,3,4,0.8"], "line 7: frame number 2 after 2"),
         ([*SINGLE, *FRAMES, "3,1,2,0.9,3,4,0.8,9"], "line 7: 8 fields"),
         ([*SINGLE, "0,,,,,,", "1,0,0,0,,,"], "pose is all-NaN: 2 frames"),

@@ -9,7 +9,7 @@ from rbc.recordings.manifest import parse_span, read_manifest
 
 PATTERN = r"^[A-Z]+\d+?(?=D\d)"
 HEADER = ("session,animal,day,arena,pose,imu,labels,scored,pose_rate_hz,imu_rate_hz,individual,setup,pose_times,"
-          "imu_mount,imu_units,px_per_cm,span,exclude,sex")  # fmt: skip
+          "imu_mount,imu_units,px_per_cm,span,exclude,sex,repairs,subject,point_s")  # fmt: skip
 ROW = {"session": "F3D5_outdoor", "pose": "pose/a.csv", "imu": "imu/a.csv", "labels": "labels/a.csv",
        "pose_rate_hz": "30", "imu_rate_hz": "100", "imu_units": '"g,deg/s"', "span": "0-300"}  # fmt: skip
 
@@ -35,7 +35,8 @@ def write(root, *lines, header=HEADER, end="\n"):
 def test_a_row_with_everything(root):
     cells = dict(animal="rat", day="5", arena="outdoor", pose="pose/a.csv; pose/b.csv", scored="walk; still",
                  individual="i1", labels="A=labels/a.csv;B=labels/b.csv", setup="rig", imu_mount="Head",
-                 pose_times="pose/times.csv", px_per_cm="7.5", span="1-2.5;10 - 20", sex="F")  # fmt: skip
+                 pose_times="pose/times.csv", px_per_cm="7.5", span="1-2.5;10 - 20", sex="F", subject="F3",
+                 point_s="0.2", repairs="drop_duplicate_samples; unwrap_counter")  # fmt: skip
     (row,) = read_manifest(write(root, line(**cells)), PATTERN)
     assert (row.session, row.animal, row.day, row.arena, row.setup) == ("F3D5_outdoor", "rat", "5", "outdoor", "rig")
     assert row.pose == (root / "pose/a.csv", root / "pose/b.csv") and row.imu == (root / "imu/a.csv",)
@@ -43,6 +44,8 @@ def test_a_row_with_everything(root):
     assert row.scored == ("walk", "still") and row.span == ((1.0, 2.5), (10.0, 20.0))
     assert (row.pose_rate_hz, row.imu_rate_hz, row.px_per_cm) == (30.0, 100.0, 7.5)
     assert (row.imu_mount, row.imu_units, row.pose_times) == ("head", "g,deg/s", root / "pose/times.csv")
+    assert row.repairs == ("drop_duplicate_samples", "unwrap_counter")
+    assert (row.subject, row.point_s) == ("F3", 0.2)
     assert row.extra == {"sex": "F"} and row.exclude == "" and row.individual == "i1"
 
 
@@ -81,6 +84,8 @@ def test_byte_order_mark_crlf_and_empty_rows(root):
         ({"imu_mount": "tail"}, "imu_mount: 'tail'; needs head or back"),
         ({"span": "300-0"}, "span: '300-0'; needs start-stop"),
         ({"span": "all"}, "span: 'all'"),
+        ({"repairs": "unwrap_time"}, r"repairs: 'unwrap_time' is not known \(did you mean 'unwrap_counter'\?\)"),
+        ({"point_s": "short"}, "point_s: 'short'; needs a number above 0"),
         ({"labels": "labels/a.csv;labels/b.csv"}, "several annotators need names"),
         ({"labels": "A=labels/a.csv;A=labels/b.csv"}, "names an annotator twice"),
         ({"pose": "", "imu": ""}, "pose and imu are both empty"),
