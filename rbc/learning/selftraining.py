@@ -62,7 +62,8 @@ def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray],
         if cycle + 1 < n_cycles:
             if guessed:
                 guessed = relabel(opinion, thin, labels, **pseudo)
-            trusted = without_doubtful(labels, {n: mean_of_heads(opinion[n], thin[n].there) for n in labels})
+            if left_out.any():  # what one has learnt one does not doubt
+                trusted = without_doubtful(labels, {n: mean_of_heads(opinion[n], thin[n].there) for n in labels})
     said = {n: np.full(e.similarity.shape, np.nan, np.float32) for n, e in encoded.items()}
     for name, rows in looked.items():
         said[name][rows] = mean_of_heads(opinion[name], thin[name].there)
