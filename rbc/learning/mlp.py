@@ -21,16 +21,26 @@ Read = Sequence[tuple[np.ndarray, np.ndarray]]
 def window_statistics(latent: Tensor, features: Tensor, windows: tuple[int, ...]) -> Tensor:
     """(T, I): latent (T, D) and features (T, F) themselves, then over each window of frames the running mean and
     deviation of both and the running maximum of the latent."""
-    x = torch.cat([latent, features], 1).T[None]  # (1, D + F, T)
+    x, frames, reach = torch.cat([latent, features], 1).T.contiguous(), len(latent), max(windows, default=0)
+    padded = nnf.pad(x[None], (reach, reach), mode="replicate")[0]  # (D + F, reach + T + reach)
+    sums = [nnf.pad(y.double().cumsum(1), (1, 0)) for y in (padded, padded.square())]  # f8: they grow
     columns = [x]
     for window in windows:
-        left, right = window // 2, window - 1 - window // 2
-        padded = nnf.pad(x, (left, right), mode="replicate")
-        mean = nnf.avg_pool1d(padded, window, 1)
-        square = nnf.avg_pool1d(padded.square(), window, 1)
-        highest = nnf.max_pool1d(padded[:, : latent.shape[1]], window, 1)
+        first = reach - window // 2  # of the frames around the first one
+        mean, square = (((total[:, first + window :][:, :frames] - total[:, first:][:, :frames]) / window).float()
+                        for total in sums)
+        highest = _running_max(padded[: latent.shape[1], first : first + window - 1 + frames], window)
         columns += [mean, (square - mean.square()).clamp_min(0).sqrt(), highest]
-    return torch.cat(columns, 1)[0].T  # (T, I)
+    return torch.cat(columns).T  # (T, I)
+
+
+def _running_max(x: Tensor, window: int) -> Tensor:
+    """(D, T) maxima over windows of x (D, T + window - 1), by windows of 1, 2, 4 … frames."""
+    size = 1
+    while 2 * size <= window:
+        x, size = torch.maximum(x[:, :-size], x[:, size:]), 2 * size
+    rest = window - size
+    return torch.maximum(x[:, : x.shape[1] - rest], x[:, rest:])
 
 
 def head_inputs(read: Read, windows: tuple[int, ...], start: int, stop: int) -> list[Tensor]:
