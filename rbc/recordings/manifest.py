@@ -1,8 +1,8 @@
 """Which recordings there are: sessions.csv, or one of the two older layouts, as checked rows.
 
 The clocks of camera and IMU are found from the signals, unless a row fixes them: `sync` holds moments seen on both,
-`video_s=imu_s;video_s=imu_s` or the path of a CSV (see pairs); `imu_offset_s` states the offset, and `imu_drift_ppm`
-the drift of either.
+`video_s=imu_s;video_s=imu_s`, the path of a CSV (see pairs), or `imu:<column>` for a TTL line in the IMU's file whose
+pulses an LED shows, in the table `sync_video`; `imu_offset_s` states the offset, `imu_drift_ppm` the drift of either.
 """
 
 import re
@@ -20,7 +20,8 @@ from rbc.recordings.tables import near, read_table, require_columns
 NAME = "sessions.csv"
 REQUIRED = ("session", "animal", "pose", "imu", "labels", "pose_rate_hz", "imu_rate_hz")
 OPTIONAL = ("day", "arena", "scored", "individual", "setup", "pose_times", "imu_mount", "imu_units", "px_per_cm",
-            "span", "exclude", "repairs", "subject", "point_s", "sync", "imu_offset_s", "imu_drift_ppm")  # fmt: skip
+            "span", "exclude", "repairs", "subject", "point_s", "sync", "sync_video", "imu_offset_s",
+            "imu_drift_ppm")  # fmt: skip
 CARRIED = ("video", "arena_corners", "sex", "condition")
 LABELLING = ("labels", "scored", "span")
 MOUNTS = ("", "head", "back")
@@ -66,6 +67,10 @@ class Row:
     """(video_s, imu_s) of moments seen on both clocks."""
     sync_file: Path | None = None
     """A table of more of them."""
+    sync_channel: str = ""
+    """Column of the IMU's file with a TTL line …"""
+    sync_video: Path | None = None
+    """… and the table of the LED that it drove."""
     imu_offset_s: float = float("nan")
     """Stated: IMU time minus camera time at camera time 0."""
     imu_drift_ppm: float = float("nan")
@@ -190,9 +195,14 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
     inline = "=" in text("sync")
     sync, found = parse_pairs(text("sync") if inline else "")
     problems += [f"{where}: {problem}" for problem in found]
-    sync_files = files("sync", "" if inline else text("sync"))
+    channel = re.match(r"imu:\s*(.*)", text("sync"), flags=re.IGNORECASE | re.DOTALL)
+    sync_files = files("sync", "" if inline or channel else text("sync"))
+    lights = files("sync_video", text("sync_video"))
     if len(sync_files) > 1:
         problems.append(f"{where}: sync: {len(sync_files)} files; needs one, or video_s=imu_s;video_s=imu_s")
+    if bool(channel and channel[1]) != bool(text("sync_video")) or len(lights) > 1:
+        problems.append(f"{where}: sync {text('sync')!r} with sync_video {text('sync_video')!r}; needs imu:<column> of "
+                        "the IMU's file and one table of the LED's brightness, or neither")  # fmt: skip
     offset_s = number("imu_offset_s", -1e8, 1e8, "seconds to add to camera time for IMU time")
     drift_ppm = number("imu_drift_ppm", -1000.0, 1000.0, "parts per million between -1000 and 1000")
     if text("sync") and text("imu_offset_s"):
@@ -214,6 +224,7 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
         imu_units=text("imu_units"), px_per_cm=number("px_per_cm"), span=span, exclude=text("exclude"),
         extra={name: value for name, value in cells.items() if name not in REQUIRED + OPTIONAL},
         repairs=repairs, subject=text("subject"), point_s=number("point_s"), sync=sync,
-        sync_file=sync_files[0] if sync_files else None, imu_offset_s=offset_s, imu_drift_ppm=drift_ppm,
+        sync_file=sync_files[0] if sync_files else None, sync_channel=channel[1] if channel else "",
+        sync_video=lights[0] if lights else None, imu_offset_s=offset_s, imu_drift_ppm=drift_ppm,
     )  # fmt: skip
     return row, problems

@@ -17,6 +17,7 @@ from rbc.recordings.errors import RecordingError
 from rbc.recordings.imu import ImuRecording, read_imu
 from rbc.recordings.manifest import Row
 from rbc.recordings.pairs import Moments, Pairs, inline_moments, place_moments, read_moments, stated_pair
+from rbc.recordings.pulses import pulse_pairs
 from rbc.recordings.stamps import time_problems
 
 
@@ -96,7 +97,7 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
         ready_imu = attempt(read_arrays, row.imu, "imu", units=row.imu_units, rate_hz=row.imu_rate_hz)
         imu = ready_imu.imu if ready_imu else None
     elif row.imu:
-        imu = attempt(read_imu, row.imu, row.imu_units, row.imu_rate_hz, row.repairs)
+        imu = attempt(read_imu, row.imu, row.imu_units, row.imu_rate_hz, row.repairs, row.sync_channel)
     one_clock = pose is None and tracks is None or ready_imu is not None and pose is not None
     label_rate = pose.rate_hz if pose else row.pose_rate_hz
     if not row.pose and ready_imu:
@@ -105,7 +106,8 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
     if row.sync_file:
         moments = attempt(read_moments, row.sync_file)
     stated, pairs = np.isfinite(row.imu_offset_s), None
-    if moments or stated:
+    pulsed = bool(row.sync_channel and row.sync_video)
+    if moments or stated or pulsed:
         both = len(frame_s) and imu is not None and not one_clock
         if both:
             pairs = attempt(_pairs, row, moments, frame_s, label_rate, imu)
@@ -133,6 +135,10 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
 
 def _pairs(row: Row, moments: Moments | None, frame_s: np.ndarray, rate_hz: float, imu: ImuRecording) -> Pairs:
     """What a row states of its clocks."""
+    if row.sync_video:
+        if imu.channel is None:
+            raise RecordingError(f"sync: imu:{row.sync_channel}: {row.imu[0]} has no such column; needs a CSV with one")
+        return pulse_pairs(row.sync_video, row.sync_channel, row.imu_drift_ppm, frame_s, rate_hz, imu)
     if moments is None:
         return stated_pair(row.imu_offset_s, row.imu_drift_ppm)
     return place_moments(moments, row.imu_drift_ppm, frame_s, rate_hz, imu.time_s)
@@ -154,4 +160,4 @@ def source_files(row: Row) -> list[Path]:
     """Every file of a row, once."""
     times = filter(None, [row.pose_times])
     labels = (path for _, path in row.labels)
-    return list(dict.fromkeys([*row.pose, *times, *row.imu, *labels, *filter(None, [row.sync_file])]))
+    return list(dict.fromkeys([*row.pose, *times, *row.imu, *labels, *filter(None, [row.sync_file, row.sync_video])]))
