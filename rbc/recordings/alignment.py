@@ -92,9 +92,9 @@ def sync_problems(raw: Raw, settings: Settings) -> list[str]:
         return []
     axes = motions.seen_axes(raw, settings.body_axis, settings.head_axis)
     tracked = settings.body_axis and {*settings.body_axis} <= {*raw.keypoints}
-    points = _clean(raw, settings)[0] if tracked else np.zeros((0, 0, 3), np.float32)
+    points, axes = (_clean(raw, settings)[0], axes) if tracked else (np.zeros((0, 0, 3), np.float32), {})
     try:
-        timing.find_clock(raw, points, motions.read_motion(raw), axes if tracked else {}, settings.min_clock_correlation)
+        timing.find_clock(raw, points, motions.read_motion(raw), axes, settings.min_clock_correlation)
     except RecordingError as error:
         return error.problems
     return []

@@ -58,7 +58,7 @@ def frame_times(path: Path, stamped: Stamped, rows: np.ndarray, frames: int) -> 
     elif stamps == count == span:
         at = rows
     else:
-        raise RecordingError(f"{path}: {seen}; needs a stamp for every frame, or for every row, or a column frame whose "
-                             "gaps are the frames that were dropped")  # fmt: skip
+        raise RecordingError(f"{path}: {seen}; needs a stamp for every frame, or for every row, or a column frame "
+                             "whose gaps are the frames that were dropped")  # fmt: skip
     note = f"{path.name}: {seen}: {frames - stamps} frames were dropped, their times lie between their neighbours'"
     return np.interp(np.arange(frames), at, time_s), [note]

@@ -47,8 +47,8 @@ def read_imu(
     A CSV, by commas, tabs or semicolons (then perhaps with decimal commas), has a time column (see stamps) and
     acc_x, acc_y, acc_z with or without gyro_x, gyro_y, gyro_z, or common other names of theirs (see channels); other
     columns are not read but for `channel`, lines above the header neither. `units` is the manifest's cell; `rate_hz`
-    (NaN = not stated) guards the time unit and gives a sample counter its seconds; `repairs` are those that the manifest
-    declares.
+    (NaN = not stated) guards the time unit and gives a sample counter its seconds; `repairs` are those that the
+    manifest declares.
     Raises RecordingError: missing column, numbers that do not parse, time that does not increase, all-NaN columns.
     """
     chapters, problems = [], []

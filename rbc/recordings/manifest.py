@@ -204,7 +204,7 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
         problems.append(f"{where}: sync {text('sync')!r} with sync_video {text('sync_video')!r}; needs imu:<column> of "
                         "the IMU's file and one table of the LED's brightness, or neither")  # fmt: skip
     offset_s = number("imu_offset_s", -1e8, 1e8, "seconds to add to camera time for IMU time")
-    drift_ppm = number("imu_drift_ppm", -1000.0, 1000.0, "parts per million between -1000 and 1000")
+    drift_ppm = number("imu_drift_ppm", -2000.0, 2000.0, "parts per million between -2000 and 2000")
     if text("sync") and text("imu_offset_s"):
         problems.append(f"{where}: sync and imu_offset_s both fix the clocks; needs one of them")
     if text("imu_drift_ppm") and not (text("sync") or text("imu_offset_s")):

@@ -1,4 +1,4 @@
-"""Pulses that both sides saw, a TTL line in the IMU's file and an LED in the video, matched by the spacing of their edges.
+"""Pulses that both sides saw, a TTL line in the IMU's file and an LED in the video, matched by their spacing.
 
 N samples or frames, C rising edges of the camera's, M of the IMU's.
 """
@@ -59,8 +59,9 @@ def pulse_pairs(
     moments, counted, level = read_light(path)
     index = moments * (1.0 if counted else rate_hz)
     if len(index) and (index[0] < 0 or index[-1] > len(frame_s)):
-        raise RecordingError(f"{path}: {len(index)} rows from {moments[0]:g} to {moments[-1]:g} "
-                             f"{'frames' if counted else 's'}; the video has {len(frame_s)} frames at {rate_hz:g} Hz")  # fmt: skip
+        unit = "frames" if counted else "s"
+        raise RecordingError(f"{path}: {len(index)} rows from {moments[0]:g} to {moments[-1]:g} {unit}; the video has "
+                             f"{len(frame_s)} frames at {rate_hz:g} Hz")  # fmt: skip
     camera_s = np.interp(index, np.arange(len(frame_s)), frame_s)
     seen = camera_s if level is None else rising_edges(camera_s, level)
     felt = rising_edges(imu.time_s, imu.channel)
@@ -137,7 +138,8 @@ def _search(camera_s: np.ndarray, imu_s: np.ndarray) -> tuple[int, int, float, f
         peak = int(np.argmax(votes))
         if best is None or votes[peak] > best[0]:
             apart = np.abs(np.arange(len(votes)) - peak) > 2 * NEAR_S / BIN_S + 2
-            best = (int(votes[peak]), int(votes[apart].max(initial=0)), first + (peak + 0.5) * BIN_S, centre, float(rate))
+            runner_up = int(votes[apart].max(initial=0))
+            best = (int(votes[peak]), runner_up, first + (peak + 0.5) * BIN_S, centre, float(rate))
     return best
 
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rbc.recordings.clock import MAX_RATE, Clock
+from rbc.recordings.clock import Clock
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.pairs import Pairs
 from rbc.recordings.steps import QUARTZ, SURE_SE, stairs, stretches
 
 TOLERANCE_S = 0.040
 """A pair lies this near the line, and the line this near the signals' clock; a frame where that is longer."""
+MAX_DRIFT, STEEPEST = 2e-3, 1e-2
+"""Of two clocks, one perhaps a count of frames at 29.97 taken for 30; what is drawn to be refused as steeper."""
 MOST = 60
 """Pairs from which the lines are drawn that the most pairs agree with."""
 
@@ -53,9 +55,9 @@ def sync_clock(pairs: Pairs, frame_s: np.ndarray, imu_period_s: float, signals: 
         if problems:
             continue
         line = fit_line(pairs.camera_s, lags, pairs.drift_ppm * 1e-6, grain, tolerance, frame_s[[0, -1]])
-        if abs(line.drift) > MAX_RATE:
+        if abs(line.drift) > MAX_DRIFT:
             problems = [f"sync: {len(pairs.places)} pairs drift by {1e6 * line.drift:.0f} ± {1e6 * line.drift_se:.0f} "
-                        f"ppm; clocks differ by {1e6 * MAX_RATE:.0f} at most: a wrong pair or rate?"]  # fmt: skip
+                        f"ppm; clocks differ by {1e6 * MAX_DRIFT:.0f} at most: a wrong pair or rate?"]  # fmt: skip
             continue
         lag, se = line.lag(frame_s) + stairs(len(frame_s), at), line.se(frame_s)
         own = SURE_SE * se <= tolerance
@@ -107,7 +109,7 @@ def fit_line(
     scatter = _scatter(lags_s - drift * away, 2, grain_s)
     drift_se = float(scatter * np.sqrt(count) / np.sqrt(away @ away))
     line = Line(*_level(lags_s, centre), drift, scatter, drift_se)
-    harmless = (SURE_SE * line.se(ends_s) <= tolerance_s).all()
+    harmless = (SURE_SE * line.se(ends_s) <= tolerance_s).all() and abs(drift) <= MAX_DRIFT
     known = drift_se <= QUARTZ or abs(drift) > 3 * QUARTZ + 4 * drift_se
     return line if harmless or known else unknown
 
@@ -130,7 +132,7 @@ def _outliers(pairs: Pairs, lags_s: np.ndarray, tolerance_s: float) -> list[str]
     few = np.unique(np.linspace(0, len(time) - 1, min(len(time), MOST)).astype(int))
     i, j = (few[k] for k in np.triu_indices(len(few), 1))
     slopes = (lags_s[j] - lags_s[i]) / (time[j] - time[i])
-    likely = np.abs(slopes) <= MAX_RATE
+    likely = np.abs(slopes) <= STEEPEST
     i, slopes = i[likely], slopes[likely]
     still = 0.0
     if np.isfinite(stated):

@@ -53,7 +53,7 @@ def test_a_stated_clock_is_a_pair_at_camera_time_0():
 @pytest.mark.parametrize(
     "lines, message",
     [
-        (["video_s,imu"], r"missing column 'imu_s' \(did you mean 'imu'\?\); the columns are video_s, imu; needs one of"),
+        (["video_s,imu"], r"missing column 'imu_s' \(did you mean 'imu'\?\); the columns are video_s, imu; needs one"),
         (["video_s,video_frame,imu_s", "1,2,3"], "columns 'video_s' and 'video_frame'; needs one of video_s and"),
         (["video_s,imu_s", "1,x"], "line 2: column 'imu_s': 'x' is not a number"),
         (["video_s,imu_s", "1,2", ",2"], "line 3: column 'video_s' is empty; every pair needs both moments"),
@@ -74,8 +74,8 @@ def test_pairs_outside_the_recordings_are_all_named(tmp_path):
         place(inline_moments(((-1.0, 2.0), (6.0, 2.0), (1.0, 1.7e9))))
     before, after, imu = error.value.problems
     assert before == "sync: pair -1=2: video_s -1 is outside the video; needs 0 to 5 s" and "video_s 6" in after
-    assert imu == ("sync: pair 1=1.7e+09: imu_s 1700000000 is outside the IMU's recording; needs 0 to 9.99 s (dates and "
-                   "epochs from the first)")  # fmt: skip
+    assert imu == ("sync: pair 1=1.7e+09: imu_s 1700000000 is outside the IMU's recording; needs 0 to 9.99 s (dates "
+                   "and epochs from the first)")  # fmt: skip
     path = write(tmp_path / "s.csv", ["video_frame,imu_sample", "50,0", "0,1000"])
     with pytest.raises(RecordingError) as error:
         place(read_moments(path))

@@ -66,7 +66,7 @@ def test_a_flickering_edge_is_one():
 
 
 def recorded(tmp_path, light=True):
-    """(table of an LED, IMU with a TTL line, moments of its pulses on the camera's clock); IMU = camera time + 7.5 s."""
+    """(table of an LED, IMU with a TTL line, camera times of its pulses, those of frames); IMU = camera time + 7.5 s."""
     given = raw()
     at = np.cumsum(np.random.default_rng(2).uniform(2.0, 6.0, 25)) + 1.02
     imu_s = given.imu.time_s[:, None] - 7.5
@@ -88,7 +88,7 @@ def test_pulses_of_files_become_pairs(tmp_path, light):
 
 def test_pulses_that_do_not_match_are_an_error(tmp_path):
     path, imu, _, frame_s = recorded(tmp_path)
-    with pytest.raises(RecordingError, match=r"sync imu:ttl and .*led.csv: 25 pulses in the video, 0 in the IMU's file"):
+    with pytest.raises(RecordingError, match=r"sync imu:ttl and .*led.csv: 25 pulses in the video, 0 in the IMU"):
         pulse_pairs(path, "ttl", float("nan"), frame_s, 30.0, replace(imu, channel=imu.channel * 0))
     with pytest.raises(RecordingError, match="led.csv: 3600 rows from 0 to 3599 frames; the video has 100 frames"):
         pulse_pairs(path, "ttl", float("nan"), frame_s[:100], 30.0, imu)

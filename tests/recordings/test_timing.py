@@ -75,7 +75,8 @@ def write(root, **cells):
     """A recording of the turning rat as files, and its manifest."""
     given = raw()
     frames = np.arange(len(given.frame_s))
-    head = ["scorer" + ",net" * 9, "bodyparts" + "".join(f",{k}" * 3 for k in KEYPOINTS), "coords" + ",x,y,likelihood" * 3]
+    parts = "bodyparts" + "".join(f",{k}" * 3 for k in KEYPOINTS)
+    head = ["scorer" + ",net" * 9, parts, "coords" + ",x,y,likelihood" * 3]
     body = np.column_stack([frames, given.tracks.points.reshape(len(frames), -1)])
     np.savetxt(root / "p.csv", body, "%.6g", ",", header="\n".join(head), comments="")
     imu = np.column_stack([given.imu.time_s, given.imu.values])
@@ -111,7 +112,7 @@ def test_from_the_manifest_to_the_table(tmp_path):
     "cells, message",
     [
         ({"sync": "5=12.6;100=107.6"}, "F1D1_x: sync: 2 pairs: offset 7600 .* by the signals 750"),
-        ({"imu_offset_s": "-7.5", "imu_drift_ppm": "0"}, "imu_offset_s -7.5: offset -7500 ± 10 ms, drift 0 ± 0 ppm; by"),
+        ({"imu_offset_s": "-7.5", "imu_drift_ppm": "0"}, "imu_offset_s -7.5: offset -7500 ± 10 ms, drift 0 ± 0 ppm"),
         ({"sync": "5=12.5;50=57.9;100=107.5"}, "sync: pair 50=57.9 lies 400 ms off the line of 2 of 3 pairs"),
         ({"sync": "5=500"}, "sync: pair 5=500: imu_s 500 is outside the IMU's recording"),
     ],
@@ -121,6 +122,24 @@ def test_a_wrong_clock_stops_before_anything_is_written(tmp_path, cells, message
     with pytest.raises(RecordingError, match=message):
         run(tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_pulses_from_the_manifest_to_the_clock(tmp_path):
+    at = np.cumsum(np.random.default_rng(2).uniform(2.0, 6.0, 25))
+    write(tmp_path, sync="imu:TTL", sync_video="led.csv")
+    (tmp_path / "led.csv").write_text("time_s\n" + "".join(f"{t:.4f}\n" for t in at))
+    head, *rows = (tmp_path / "i.csv").read_text().splitlines()
+    line = ((float(row.split(",")[0]) - OFFSET_S - at) % 1e9 < 0.1 for row in rows)
+    (tmp_path / "i.csv").write_text("\n".join([head + ",TTL", *(f"{r},{int(on.any())}" for r, on in zip(rows, line))]))
+    assert "clock of 25 pairs; the signals agree within" in run(tmp_path)["note"][0]
+    (session,) = load_sessions(tmp_path / "out").values()
+    assert abs(session.report["clock"]["offset_s"] - OFFSET_S) < 0.006 and "led.csv" in session.report["sources"]
+
+
+def test_pulses_need_a_table_of_the_imu(tmp_path):
+    write(tmp_path, sync="imu:TTL", sync_video="i.csv")
+    with pytest.raises(RecordingError, match="i.csv: missing column 'TTL'"):
+        run(tmp_path)
 
 
 def test_pairs_are_checked_although_no_axis_is_known(tmp_path):
