@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rbc.recordings import clock as clocks
-from rbc.recordings import geometry, labelling, mounting
+from rbc.recordings import geometry, labelling, mounting, timing
 from rbc.recordings import motion as motions
 from rbc.recordings.clock import Clock
+from rbc.recordings.errors import RecordingError
 from rbc.recordings.motion import Motion
 from rbc.recordings.mounting import GRAVITY
 from rbc.recordings.raw import Raw, source_files
@@ -41,7 +41,8 @@ def align(raw: Raw, settings: Settings) -> Session:
     points, length = _clean(raw, settings)
     time = make_grid(*extent(raw), rate)
     motion = motions.read_motion(raw)
-    clock, mount = _clock(raw, points, motion, settings)
+    axes = motions.seen_axes(raw, settings.body_axis, settings.head_axis)
+    clock, mount = timing.find_clock(raw, points, motion, axes, settings.min_clock_correlation)
     imu_s = clock.camera_to_imu(time)
     imu, bands, imu_there = _imu(raw, imu_s, settings)
     if not clock.accepted:
@@ -85,23 +86,18 @@ def _clean(raw: Raw, settings: Settings) -> tuple[np.ndarray, float]:
     return points, geometry.axis_length(points, keypoints, settings.body_axis)
 
 
-def _clock(raw: Raw, points: np.ndarray, motion: Motion | None, settings: Settings) -> tuple[Clock, str]:
-    """The clock and the mount (head, back or '') that it was found with."""
+def sync_problems(raw: Raw, settings: Settings) -> list[str]:
+    """What is wrong with the clock that the manifest fixes: pairs off their line, signals that contradict it."""
+    if raw.pairs is None:
+        return []
     axes = motions.seen_axes(raw, settings.body_axis, settings.head_axis)
-    if raw.imu is None or raw.one_clock:
-        return clocks.same_clock(), raw.row.imu_mount if axes else ""
-    if motion is None or motion.gyro is None or not axes:
-        missing = "tracked axis of the body" if motion is not None and motion.gyro is not None else "gyroscope"
-        return clocks.refused(f"no {missing}: two clocks need an animal that is seen and felt turning"), ""
-    found = {
-        mount: clocks.estimate_clock(
-            pair, stamped=raw.row.pose_times is not None, min_correlation=settings.min_clock_correlation
-        )
-        for mount, pair in motions.turnings(raw, points, motion, axes).items()
-    }
-    # the axis that wears the IMU turns as the IMU does
-    best = max(found, key=lambda mount: (found[mount].accepted, np.nan_to_num(found[mount].correlation)))
-    return found[best], best
+    tracked = settings.body_axis and {*settings.body_axis} <= {*raw.keypoints}
+    points, axes = (_clean(raw, settings)[0], axes) if tracked else (np.zeros((0, 0, 3), np.float32), {})
+    try:
+        timing.find_clock(raw, points, motions.read_motion(raw), axes, settings.min_clock_correlation)
+    except RecordingError as error:
+        return error.problems
+    return []
 
 
 def _sensors(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -207,4 +203,5 @@ def _report(raw: Raw, clock: Clock, mount: str, held: dict) -> dict:
         "manifest": {"day": raw.row.day, "arena": raw.row.arena, **raw.row.extra},
         "labels": "majority of the annotators; not scored where they are even" if len(raw.annotators) > 1 else "",
         **({"notes": list(raw.notes)} if raw.notes else {}),
+        **({"sync": timing.describe_pairs(raw, clock)} if raw.pairs else {}),
     }

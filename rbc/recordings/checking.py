@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from rbc.recordings import labelling, physics
-from rbc.recordings.alignment import Settings, extent
+from rbc.recordings.alignment import Settings, extent, sync_problems
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.geometry import unite_keypoints
 from rbc.recordings.manifest import Row, read_rows
@@ -112,6 +112,7 @@ def look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look
     wrong = wrong or physics.turning_problems(raw, settings.min_likelihood, settings.body_axis, settings.head_axis)
     where = f"session {row.session}: {'; '.join(map(str, row.imu))}"
     problems = label_problems(raw, behaviours) + [f"{where}: {problem}" for problem in wrong]
+    problems += sync_problems(raw, settings) if not wrong else []
     if problems:
         return replace(has, problems=tuple(problems))
     start, stop = extent(raw)

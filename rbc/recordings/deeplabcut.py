@@ -1,4 +1,4 @@
-"""What the camera tracks: DeepLabCut keypoints per video frame, and the camera's time stamps.
+"""What the camera tracks: DeepLabCut keypoints per video frame.
 
 N video frames, K keypoints.
 """
@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rbc.recordings import tables
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.frames_hdf import read_frame
-from rbc.recordings.tables import listed, near, numbers, read_body, read_head, read_table
+from rbc.recordings.tables import listed, near, numbers, read_body, read_head
 from rbc.recordings.trackers import read_poses
 
 COORDS = ("x", "y", "likelihood")
@@ -32,6 +31,8 @@ class Tracks:
     """The other individuals, each (N, K, 3 or 4) in the order of `keypoints`."""
     notes: tuple[str, ...] = ()
     """What was filled in, with its count."""
+    rows: np.ndarray | None = None
+    """(R,) frames that the files have a row for; None = all."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ def read_tracks(paths: tuple[Path, ...], individual: str = "") -> Tracks:
     others = {name: np.concatenate([tracks.others[name] for tracks in chapters]) for name in first.others}
     if not np.isfinite(points[..., :2]).any():
         raise RecordingError(f"{paths[0]}: pose is all-NaN: {len(points)} frames without one tracked keypoint")
-    return Tracks(first.keypoints, points, others, tuple(note for tracks in chapters for note in tracks.notes))
+    begins = np.cumsum([0, *(len(tracks.points) for tracks in chapters)])
+    rows = np.concatenate([tracks.rows + begin for tracks, begin in zip(chapters, begins)])
+    return Tracks(first.keypoints, points, others, tuple(note for tracks in chapters for note in tracks.notes), rows)
 
 
 def read_csv(path: Path) -> Sheet:
@@ -166,7 +169,7 @@ def _tracks(path: Path, sheet: Sheet, individual: str, upto: int) -> Tracks:
     if problems:
         raise RecordingError(problems)
     notes = (f"{path.name}: {gone} frames without a row",) if gone else ()
-    return Tracks(keypoints, stacked.pop(chosen), stacked, notes)
+    return Tracks(keypoints, stacked.pop(chosen), stacked, notes, frames)
 
 
 def choose_individual(path: Path, animals: list[str], individual: str) -> str:
@@ -219,23 +222,6 @@ def _points(path: Path, sheet: Sheet, animal: str, keypoints: tuple[str, ...], c
     missing = np.isnan(points[..., :-1]).any(axis=2) | (points[..., :-1] == 0).all(axis=2)  # (rows, K)
     points[missing] = (*[np.nan] * len(places), 0)
     return points, problems
-
-
-def read_times(path: Path) -> np.ndarray:
-    """Camera time stamp in s of every video frame, (N,) f8, from a CSV with columns frame and time_s (_ms, _us).
-
-    Raises RecordingError for times that do not increase and frames that are not numbered one after the other.
-    """
-    table = read_table(path)
-    times = tables.read_times(path, table)
-    if "frame" in table.columns:
-        frames = numbers(path, table["frame"], "frame")
-        skipped = np.flatnonzero(~(np.diff(frames) == 1)) + 1
-        problems = listed(skipped, lambda i: f"{path}: line {table.index[i]}: frame {frames[i]:g} after "
-                          f"{frames[i - 1]:g}; needs a row for every frame of the video file, in order")  # fmt: skip
-        if problems:
-            raise RecordingError(problems)
-    return times
 
 
 READERS = {".csv": read_csv, ".h5": read_h5, ".hdf5": read_h5, ".slp": read_other, ".nwb": read_other}

@@ -14,10 +14,11 @@ import pandas as pd
 
 from rbc.recordings.annotations import recognise
 from rbc.recordings.arrays import is_arrays
+from rbc.recordings.cells import ANNOTATOR
 from rbc.recordings.deeplabcut import READERS, UNIQUE
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.layouts import find_layout
-from rbc.recordings.manifest import ANNOTATOR, NAME
+from rbc.recordings.manifest import NAME
 from rbc.recordings.names import alike, plain
 from rbc.recordings.tables import TIME_UNITS, read_head, read_lines, separator
 

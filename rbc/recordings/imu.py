@@ -24,6 +24,8 @@ class ImuRecording:
     """(N, len(names)) f4 acc in m/s², gyro in rad/s; NaN where missing."""
     notes: tuple[str, ...] = ()
     """Repairs with their counts, and sensors that are not used."""
+    channel: np.ndarray | None = None
+    """(N,) f8 of the further column that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -34,22 +36,24 @@ class Chapter:
     values: np.ndarray
     """(N, C) f4 m/s², rad/s."""
     notes: tuple[str, ...]
+    channel: np.ndarray
 
 
 def read_imu(
-    paths: tuple[Path, ...], units: str, rate_hz: float = float("nan"), repairs: tuple[str, ...] = ()
+    paths: tuple[Path, ...], units: str, rate_hz: float = float("nan"), repairs: tuple[str, ...] = (), channel: str = ""
 ) -> ImuRecording:
     """Accelerometer and gyroscope of one session; several files are chapters in order, on one clock.
 
     A CSV, by commas, tabs or semicolons (then perhaps with decimal commas), has a time column (see stamps) and
     acc_x, acc_y, acc_z with or without gyro_x, gyro_y, gyro_z, or common other names of theirs (see channels); other
-    columns are not read, lines above the header neither. `units` is the manifest's cell; `rate_hz` (NaN = not stated)
-    guards the time unit and gives a sample counter its seconds; `repairs` are those that the manifest declares.
+    columns are not read but for `channel`, lines above the header neither. `units` is the manifest's cell; `rate_hz`
+    (NaN = not stated) guards the time unit and gives a sample counter its seconds; `repairs` are those that the
+    manifest declares.
     Raises RecordingError: missing column, numbers that do not parse, time that does not increase, all-NaN columns.
     """
     chapters, problems = [], []
     for path in paths:
-        chapter, found = _read_chapter(Path(path), units, rate_hz, repairs)
+        chapter, found = _read_chapter(Path(path), units, rate_hz, repairs, channel)
         chapters.append(chapter)
         problems += found
     if problems:
@@ -71,11 +75,12 @@ def read_imu(
         raise RecordingError(problems)
     notes += check_signals(first.path, first.names, values)
     notes = (*notes, *dict.fromkeys(note for chapter in chapters for note in chapter.notes))
-    return ImuRecording(time_s, first.names, values[kept], notes)
+    further = np.concatenate([chapter.channel for chapter in chapters])[kept] if channel else None
+    return ImuRecording(time_s, first.names, values[kept], notes, further)
 
 
 def _read_chapter(
-    path: Path, units: str, rate_hz: float, repairs: tuple[str, ...]
+    path: Path, units: str, rate_hz: float, repairs: tuple[str, ...], channel: str
 ) -> tuple[Chapter | None, list[str]]:
     """One file, and all that is wrong with it."""
     problems: list[str] = []
@@ -93,13 +98,20 @@ def _read_chapter(
     table, channels, names = opened
     problems += unit_problems(path, channels, units)
     columns = [attempt(numbers, path, table[name], channels.columns[name]) for name in names]
+    further = attempt(_channel, path, table, channel) if channel else np.zeros(0)
     parsed = all(column is not None for column in columns)
     values = attempt(convert, path, names, np.column_stack(columns), units) if parsed else None
     stamps = attempt(read_stamps, path, table)
     if stamps is not None and problems:
         rows = np.arange(len(table))[:, None] if values is None else values
         attempt(to_seconds, [stamps], rows, rate_hz, repairs)
-    return None if problems else Chapter(path, stamps, names, values, channels.notes), problems
+    return None if problems else Chapter(path, stamps, names, values, channels.notes, further), problems
+
+
+def _channel(path: Path, table: pd.DataFrame, name: str) -> np.ndarray:
+    """A further column."""
+    require_columns(path, table, [name])
+    return numbers(path, table[name], name)
 
 
 def _open(path: Path) -> tuple[pd.DataFrame, Channels, tuple[str, ...]]:

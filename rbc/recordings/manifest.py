@@ -1,23 +1,30 @@
-"""Which recordings there are: sessions.csv, or one of the two older layouts, as checked rows."""
+"""Which recordings there are: sessions.csv, or one of the two older layouts, as checked rows.
+
+The clocks of camera and IMU are found from the signals, unless a row fixes them: `sync` holds moments seen on both,
+`video_s=imu_s;video_s=imu_s`, the path of a CSV (see pairs), or `imu:<column>` for a TTL line in the IMU's file whose
+pulses an LED shows, in the table `sync_video`; `imu_offset_s` states the offset, `imu_drift_ppm` the drift of either.
+"""
 
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from rbc.recordings.arrays import is_arrays
+from rbc.recordings.cells import ANNOTATOR, file_problem, parse_labels, parse_span
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.layouts import find_layout
+from rbc.recordings.pairs import parse_pairs
 from rbc.recordings.stamps import RATES_HZ, REPAIRS
 from rbc.recordings.tables import near, read_table, require_columns
 
 NAME = "sessions.csv"
 REQUIRED = ("session", "animal", "pose", "imu", "labels", "pose_rate_hz", "imu_rate_hz")
 OPTIONAL = ("day", "arena", "scored", "individual", "setup", "pose_times", "imu_mount", "imu_units", "px_per_cm",
-            "span", "exclude", "repairs", "subject", "point_s")  # fmt: skip
-CARRIED = ("video", "sync", "imu_offset_s", "imu_drift_ppm", "arena_corners", "sex", "condition")
+            "span", "exclude", "repairs", "subject", "point_s", "sync", "sync_video", "imu_offset_s",
+            "imu_drift_ppm")  # fmt: skip
+CARRIED = ("video", "arena_corners", "sex", "condition")
 LABELLING = ("labels", "scored", "span")
 MOUNTS = ("", "head", "back")
-ANNOTATOR = "annotator"
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,17 @@ class Row:
     """Whose events count where BORIS scored several subjects; empty = `individual`."""
     point_s: float = float("nan")
     """How long a POINT event of BORIS lasts."""
+    sync: tuple[tuple[float, float], ...] = ()
+    """(video_s, imu_s) of moments seen on both clocks."""
+    sync_file: Path | None = None
+    """A table of more of them."""
+    sync_channel: str = ""
+    """Column of the IMU's file with a TTL line …"""
+    sync_video: Path | None = None
+    """… and the table of the LED that it drove."""
+    imu_offset_s: float = float("nan")
+    """Stated: IMU time minus camera time at camera time 0."""
+    imu_drift_ppm: float = float("nan")
 
 
 def read_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> list[Row]:
@@ -130,13 +148,13 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
     def text(column: str) -> str:
         return cells.get(column, "")
 
-    def number(column: str) -> float:
+    def number(column: str, low: float = 0.0, high: float = float("inf"), needs: str = "a number above 0") -> float:
         try:
             value = float(text(column) or "nan")
         except ValueError:
-            value = 0.0
-        if text(column) and not 0 < value < float("inf"):
-            problems.append(f"{where}: {column}: {text(column)!r}; needs a number above 0")
+            value = low
+        if text(column) and not low < value < high:
+            problems.append(f"{where}: {column}: {text(column)!r}; needs {needs}")
             return float("nan")
         if column.endswith("_hz") and not (not text(column) or RATES_HZ[0] <= value <= RATES_HZ[1]):
             problems.append(f"{where}: {column}: {text(column)!r}; needs a rate per second, {RATES_HZ[0]:g} to "
@@ -146,7 +164,7 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
     def files(column: str, cell: str) -> tuple[Path, ...]:
         found = []
         for name in filter(None, (part.strip() for part in cell.split(";"))):
-            problem = "" if text("exclude") else _file_problem(root, name)
+            problem = "" if text("exclude") else file_problem(root, name)
             if problem:
                 problems.append(f"{where}: {column}: {problem}")
             else:
@@ -174,7 +192,24 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
         problems.append(f"{where}: pose_rate_hz is empty; needs the video's frames per second")
     if not all(map(is_arrays, imu)) and not text("imu_units"):
         problems.append(f"{where}: imu_units is empty; needs the units of acc and gyro, such as 'g,deg/s'")
-    labels, found = _labels(text("labels"), files)
+    inline = "=" in text("sync")
+    sync, found = parse_pairs(text("sync") if inline else "")
+    problems += [f"{where}: {problem}" for problem in found]
+    channel = re.match(r"imu:\s*(.*)", text("sync"), flags=re.IGNORECASE | re.DOTALL)
+    sync_files = files("sync", "" if inline or channel else text("sync"))
+    lights = files("sync_video", text("sync_video"))
+    if len(sync_files) > 1:
+        problems.append(f"{where}: sync: {len(sync_files)} files; needs one, or video_s=imu_s;video_s=imu_s")
+    if bool(channel and channel[1]) != bool(text("sync_video")) or len(lights) > 1:
+        problems.append(f"{where}: sync {text('sync')!r} with sync_video {text('sync_video')!r}; needs imu:<column> of "
+                        "the IMU's file and one table of the LED's brightness, or neither")  # fmt: skip
+    offset_s = number("imu_offset_s", -1e8, 1e8, "seconds to add to camera time for IMU time")
+    drift_ppm = number("imu_drift_ppm", -2000.0, 2000.0, "parts per million between -2000 and 2000")
+    if text("sync") and text("imu_offset_s"):
+        problems.append(f"{where}: sync and imu_offset_s both fix the clocks; needs one of them")
+    if text("imu_drift_ppm") and not (text("sync") or text("imu_offset_s")):
+        problems.append(f"{where}: imu_drift_ppm alone fixes no clock; needs imu_offset_s or sync beside it")
+    labels, found = parse_labels(text("labels"), files)
     problems += [f"{where}: {problem}" for problem in found]
     span, found = parse_span(text("span"))
     problems += [f"{where}: {problem}" for problem in found]
@@ -188,52 +223,8 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
         setup=text("setup") or session, pose_times=times[0] if times else None, imu_mount=text("imu_mount").lower(),
         imu_units=text("imu_units"), px_per_cm=number("px_per_cm"), span=span, exclude=text("exclude"),
         extra={name: value for name, value in cells.items() if name not in REQUIRED + OPTIONAL},
-        repairs=repairs, subject=text("subject"), point_s=number("point_s"),
+        repairs=repairs, subject=text("subject"), point_s=number("point_s"), sync=sync,
+        sync_file=sync_files[0] if sync_files else None, sync_channel=channel[1] if channel else "",
+        sync_video=lights[0] if lights else None, imu_offset_s=offset_s, imu_drift_ppm=drift_ppm,
     )  # fmt: skip
     return row, problems
-
-
-def _file_problem(root: Path, name: str) -> str:
-    """What is wrong with a path of the manifest, '' if nothing.
-
-    Judged by its words, not by where links lead: a data cache may well link a file of the folder to elsewhere.
-    """
-    posix = PurePosixPath(name.replace("\\", "/"))
-    depth = 0
-    for part in posix.parts:
-        depth += -1 if part == ".." else 1
-        if posix.is_absolute() or re.match(r"[A-Za-z]:", name) or depth < 0:
-            return f"path {name!r} leaves the folder {root}; needs a path below it"
-    if "\0" in name or max(map(len, posix.parts)) > 200 or not (root / posix).is_file():
-        plain = "\0" not in name and ".." not in posix.parts and len(name) < 200
-        folder = posix.parent if plain else PurePosixPath()
-        names = [(folder / p.name).as_posix() for p in (root / folder).iterdir()] if (root / folder).is_dir() else []
-        return f"missing file {name!r}{near(name, names)}; needs a file below {root}"
-    return ""
-
-
-def _labels(cell: str, files) -> tuple[tuple[tuple[str, Path], ...], list[str]]:
-    """((annotator, file), …) of a cell 'path' or 'name=path;name=path', and what is wrong with it."""
-    parts = [part.strip() for part in cell.split(";") if part.strip()]
-    named = [part.partition("=") for part in parts]
-    problems, labels = [], []
-    if len(parts) > 1 and any(not equals for _, equals, _ in named):
-        problems.append(f"labels: {cell!r}: several annotators need names: name=path;name=path")
-    names = [name.strip() if equals else ANNOTATOR for name, equals, _ in named]
-    if len(set(names)) < len(names) and not problems:
-        problems.append(f"labels: {cell!r} names an annotator twice")
-    for name, (before, equals, after) in zip(names, named, strict=True):
-        labels += [(name, path) for path in files("labels", after if equals else before)]
-    return tuple(labels), problems
-
-
-def parse_span(cell: str) -> tuple[tuple[tuple[float, float], ...], list[str]]:
-    """((start_s, stop_s), …) of a cell '12.5-300;400-520.4', and what is wrong with it."""
-    spans, problems = [], []
-    for part in filter(None, (part.strip() for part in cell.split(";"))):
-        match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*[-–]\s*(\d+\.?\d*|\.\d+)", part)
-        if match and float(match[1]) < float(match[2]):
-            spans.append((float(match[1]), float(match[2])))
-        else:
-            problems.append(f"span: {part!r}; needs start-stop in s of video time, start before stop")
-    return tuple(sorted(spans)), problems

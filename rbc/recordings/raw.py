@@ -11,10 +11,13 @@ import numpy as np
 from rbc.recordings import annotations
 from rbc.recordings.annotations import Annotation
 from rbc.recordings.arrays import Arrays, is_arrays, read_arrays
-from rbc.recordings.deeplabcut import Tracks, read_times, read_tracks
+from rbc.recordings.camera import frame_times, read_times
+from rbc.recordings.deeplabcut import Tracks, read_tracks
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.imu import ImuRecording, read_imu
 from rbc.recordings.manifest import Row
+from rbc.recordings.pairs import Moments, Pairs, inline_moments, place_moments, read_moments, stated_pair
+from rbc.recordings.pulses import pulse_pairs
 from rbc.recordings.stamps import time_problems
 
 
@@ -34,6 +37,10 @@ class Raw:
     annotators: dict[str, Annotation] = field(default_factory=dict)
     consensus: Annotation | None = None
     """Where the file brings its own."""
+    pairs: Pairs | None = None
+    """What fixes the clocks of camera and IMU; None = the signals do."""
+    clock_notes: tuple[str, ...] = ()
+    """What was found with the camera's stamps and with `pairs`."""
 
     @property
     def behaviours(self) -> tuple[str, ...]:
@@ -45,7 +52,8 @@ class Raw:
     def notes(self) -> tuple[str, ...]:
         """What was repaired or left out in reading, with counts."""
         labels = [note for annotation in self.annotators.values() for note in annotation.notes]
-        return (*(self.tracks.notes if self.tracks else ()), *(self.imu.notes if self.imu else ()), *labels)
+        notes = (*(self.tracks.notes if self.tracks else ()), *(self.imu.notes if self.imu else ()))
+        return (*notes, *labels, *self.clock_notes)
 
     @property
     def keypoints(self) -> tuple[str, ...]:
@@ -66,7 +74,7 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
             problems.extend(f"session {row.session}: {problem}" for problem in error.problems)
             return None
 
-    tracks, pose, frame_s = None, None, np.zeros(0)
+    tracks, pose, frame_s, clock_notes = None, None, np.zeros(0), []
     if row.pose and is_arrays(row.pose[0]):
         pose = attempt(read_arrays, row.pose, "pose", rate_hz=row.pose_rate_hz)
         tracks = pose.tracks if pose else None
@@ -76,25 +84,35 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
         frame_s = np.arange(len(tracks.points)) / row.pose_rate_hz if tracks else frame_s
     if row.pose_times:
         stamps = attempt(read_times, row.pose_times)
-        if stamps is not None and len(frame_s) and len(stamps) != len(frame_s):
-            problems.append(
-                f"session {row.session}: {row.pose_times}: {len(stamps)} time stamps for {len(frame_s)} video frames; "
-                "needs one each"
-            )
+        if stamps is not None and len(frame_s):
+            rows = np.arange(len(frame_s)) if tracks is None or tracks.rows is None else tracks.rows
+            placed = attempt(frame_times, row.pose_times, stamps, rows, len(frame_s))
+            frame_s, clock_notes = placed or (frame_s, [])
         elif stamps is not None:
-            found = time_problems(str(row.pose_times), stamps, row.pose_rate_hz, "pose_rate_hz")
-            problems += [f"session {row.session}: {problem}" for problem in found]
-            frame_s = stamps
+            frame_s = stamps.time_s
+        found = time_problems(str(row.pose_times), frame_s, row.pose_rate_hz, "pose_rate_hz") if stamps else []
+        problems += [f"session {row.session}: {problem}" for problem in found]
     imu, ready_imu = None, None
     if row.imu and is_arrays(row.imu[0]):
         ready_imu = attempt(read_arrays, row.imu, "imu", units=row.imu_units, rate_hz=row.imu_rate_hz)
         imu = ready_imu.imu if ready_imu else None
     elif row.imu:
-        imu = attempt(read_imu, row.imu, row.imu_units, row.imu_rate_hz, row.repairs)
+        imu = attempt(read_imu, row.imu, row.imu_units, row.imu_rate_hz, row.repairs, row.sync_channel)
     one_clock = pose is None and tracks is None or ready_imu is not None and pose is not None
     label_rate = pose.rate_hz if pose else row.pose_rate_hz
     if not row.pose and ready_imu:
         label_rate = ready_imu.rate_hz
+    moments = inline_moments(row.sync) if row.sync else None
+    if row.sync_file:
+        moments = attempt(read_moments, row.sync_file)
+    stated, pairs = np.isfinite(row.imu_offset_s), None
+    pulsed = bool(row.sync_channel and row.sync_video)
+    if moments or stated or pulsed:
+        both = len(frame_s) and imu is not None and not one_clock
+        if both:
+            pairs = attempt(_pairs, row, moments, frame_s, label_rate, imu)
+        elif not problems:
+            clock_notes.append(f"{'imu_offset_s' if stated else 'sync'} is not used: needs pose and IMU on two clocks")
     annotators, consensus = {}, None
     for name, path in row.labels:
         if is_arrays(path):
@@ -111,8 +129,19 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
         raise RecordingError(problems)
     return Raw(
         row, frame_s, tracks, pose, imu, ready_imu, one_clock, label_rate, annotators,
-        consensus if len(row.labels) == 1 else None,
+        consensus if len(row.labels) == 1 else None, pairs, tuple(clock_notes),
     )
+
+
+def _pairs(row: Row, moments: Moments | None, frame_s: np.ndarray, rate_hz: float, imu: ImuRecording) -> Pairs:
+    """What a row states of its clocks."""
+    if row.sync_video:
+        if imu.channel is None:
+            raise RecordingError(f"sync: imu:{row.sync_channel}: {row.imu[0]} has no such column; needs a CSV with one")
+        return pulse_pairs(row.sync_video, row.sync_channel, row.imu_drift_ppm, frame_s, rate_hz, imu)
+    if moments is None:
+        return stated_pair(row.imu_offset_s, row.imu_drift_ppm)
+    return place_moments(moments, row.imu_drift_ppm, frame_s, rate_hz, imu.time_s)
 
 
 def label_problems(raw: Raw, behaviours: tuple[str, ...]) -> list[str]:
@@ -129,5 +158,6 @@ def label_problems(raw: Raw, behaviours: tuple[str, ...]) -> list[str]:
 
 def source_files(row: Row) -> list[Path]:
     """Every file of a row, once."""
-    times = [row.pose_times] if row.pose_times else []
-    return list(dict.fromkeys([*row.pose, *times, *row.imu, *(path for _, path in row.labels)]))
+    times = filter(None, [row.pose_times])
+    labels = (path for _, path in row.labels)
+    return list(dict.fromkeys([*row.pose, *times, *row.imu, *labels, *filter(None, [row.sync_file, row.sync_video])]))

@@ -83,7 +83,7 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         jumps = np.diff(path) * GRID_S
         steps = [(int((b + 1) * block), float(jumps[b])) for b in np.flatnonzero(np.abs(jumps) > 1.5 * GRID_S)]
         # the path may creep between its steps
-        start = straight.mean() + np.median(followed - _stairs(len(time), steps))
+        start = straight.mean() + np.median(followed - stairs(len(time), steps))
         line, steps, doubts = _settle(pair, start, rate, noise, steps, trust, block, drifts)
         inflation = line.inflation
         table = lags.evidence(pair, line.lag_s, GRID, noise, block) / inflation
@@ -98,7 +98,7 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         origin_se = float(np.hypot(line.offset_se_s, may * time.mean()))
         line = replace(line, se_s=np.hypot(line.se_s, may * (time - time.mean())), offset_se_s=origin_se)
     bad = (_per_frame(wrong, block, len(time)) > DOUBT) | (SURE_SE * line.se_s > MAX_ERROR_S)
-    return Followed(line, tuple(steps), _merged(doubts + _stretches(time, bad)))
+    return Followed(line, tuple(steps), _merged(doubts + stretches(time, bad)))
 
 
 def _search(
@@ -151,7 +151,7 @@ def _settle(
     time, doubts = pair.frame_s, []
     for attempt in range(6):
         line = fit_line(
-            pair, start_s + _stairs(len(time), steps), rate, noise, drifts=drifts, wander=WANDER, wander_s=WANDER_S,
+            pair, start_s + stairs(len(time), steps), rate, noise, drifts=drifts, wander=WANDER, wander_s=WANDER_S,
             steps_at_s=np.array([time[i] for i, _ in steps]), trust=_per_frame(trust, block, len(time) - 1),
         )
         steps = [(i, float(size + more)) for (i, size), more in zip(steps, line.steps_s)]
@@ -169,9 +169,9 @@ def _locate(
 ) -> tuple[list[Step], list[tuple[float, float]]]:
     """The steps at their most probable frames, and the stretches that hold each with all but DOUBT of probability."""
     time, moved, doubts = pair.frame_s, [], []
-    smooth = line.lag_s - _stairs(len(time), steps)
+    smooth = line.lag_s - stairs(len(time), steps)
     for k, (i, size) in enumerate(steps):
-        before = smooth + _stairs(len(time), steps[:k] + steps[k + 1 :])
+        before = smooth + stairs(len(time), steps[:k] + steps[k + 1 :])
         # between the middles to its neighbours
         low = (steps[k - 1][0] + i) // 2 if k else 0
         high = (steps[k + 1][0] + i) // 2 if k + 1 < len(steps) else len(time) - 1
@@ -185,7 +185,7 @@ def _locate(
     return moved, doubts
 
 
-def _stairs(frames: int, steps: list[Step]) -> np.ndarray:
+def stairs(frames: int, steps: list[Step]) -> np.ndarray:
     """(N,) sum of the steps."""
     out = np.zeros(frames)
     for i, size in steps:
@@ -193,7 +193,7 @@ def _stairs(frames: int, steps: list[Step]) -> np.ndarray:
     return out
 
 
-def _stretches(time_s: np.ndarray, bad: np.ndarray) -> list[tuple[float, float]]:
+def stretches(time_s: np.ndarray, bad: np.ndarray) -> list[tuple[float, float]]:
     """Stretches of time in which `bad` (N,) holds."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], bad.astype(int), [0]])))
     return [(float(time_s[a]), float(time_s[b - 1])) for a, b in zip(edges[::2], edges[1::2])]

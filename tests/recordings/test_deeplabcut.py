@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from real_data import folder
 
-from rbc.recordings.deeplabcut import read_times, read_tracks
+from rbc.recordings.deeplabcut import read_tracks
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.manifest import read_manifest
 
@@ -90,17 +90,6 @@ def test_missing_file_other_format_and_bytes_are_named(tmp_path):
         read_tracks((tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "c.mp4"))
     missing, encoding, suffix = error.value.problems
     assert "a.csv: no such file" in missing and "not UTF-8 text (byte 6: 0xff)" in encoding and "'.mp4'" in suffix
-
-
-def test_times(tmp_path):
-    path = write(tmp_path / "t.csv", ["frame,time_s", "0,0.5", "1,0.55", "2,0.7"])
-    np.testing.assert_allclose(read_times(path), [0.5, 0.55, 0.7])
-    with pytest.raises(RecordingError, match="line 4: frame 3 after 1"):
-        read_times(write(path, ["frame,time_s", "0,0.5", "1,0.55", "3,0.7"]))
-    with pytest.raises(RecordingError, match="line 3: column 'time_s': time does not increase"):
-        read_times(write(path, ["frame,time_s", "0,0.5", "1,0.4"]))
-    with pytest.raises(RecordingError, match="missing column 'time_s'"):
-        read_times(write(path, ["frame,stamp", "0,0.5", "1,0.4"]))
 
 
 def test_real_pairs_of_rats():

@@ -33,7 +33,7 @@ LONGEST_S = 20
 KEYPOINTS = ("nose", "neck", "tail_base")
 BEHAVIOURS = ("walk", "still")
 HEADER = ("session,animal,pose,imu,labels,pose_rate_hz,imu_rate_hz,imu_units,individual,pose_times,span,scored,repairs,"
-          "point_s,imu_mount")  # fmt: skip
+          "point_s,imu_mount,sync,sync_video,imu_offset_s,imu_drift_ppm")  # fmt: skip
 WEIRD = ["", " ", "nan", "inf", "-inf", "0", "-1", "1e308", "-1e-300", "1e12", "99999999999999999999", "0x1F", "1,5",
          "1;5", "true", "None", "#N/A", "é", "\x00", '"', "'", "2024-05-13T10:00:00", "1_000", "٣", "x" * 300, "=1+1",
          "../x", "START", "POINT", "12:00", "walk", "acc_x", "time_s", "scorer", "x", "z", "likelihood", "\u2028"]  # fmt: skip
@@ -83,6 +83,9 @@ def worlds() -> dict[str, tuple[str, dict[str, bytes]]]:
                b"S1:\tstart\tend\ttype\r\n-----\r\n  1\t30\tbase\r\n  31\t60\twalk\r\n")  # fmt: skip
     per_frame = lines(["Index,walk,still,unknown"], [frame, frame % 7 == 0, frame % 5 == 0, 0 * frame], "%d")
     times = lines(["frame,time_s"], [frame, frame / 25 + 0.5])
+    on = np.isin(frame, [20, 45, 110, 130, 180])
+    pulsing = lines([f"time_us,{names},TTL"], [20_000 * i, *acc.T, *gyro.T, np.isin(i, [40, 90, 220, 260, 360])], "%.9g")
+    light, moments = lines(["frame,brightness"], [frame, 30 + 99 * on]), b"video_frame,imu_s\n20,0.8\n110,4.4\n"
     arrays = io.BytesIO()
     signals, tracked = np.hstack([acc, gyro])[::2], [f"{k}_{c}" for k in KEYPOINTS for c in ("x", "y", "likelihood")]
     np.savez(arrays, imu=signals, imu_names=np.array(names.split(",")), pose=np.column_stack(flat),
@@ -100,6 +103,12 @@ def worlds() -> dict[str, tuple[str, dict[str, bytes]]]:
                    {"p.csv": multi, "i.csv": comma, "l.csv": aggregated}),
         "three": ("p.csv,i.csv,l.txt,25,50,'g,deg/s',,,0-8,,,,",
                   {"p.csv": three, "i.csv": iso, "l.txt": caltech}),
+        "synced": ("p.csv,i.csv,l.csv,25,50,'g,deg/s',,t.csv,0-8,,,0.2,head,s.csv,,,20",
+                   {"p.csv": single, "i.csv": plain, "l.csv": boris, "t.csv": times, "s.csv": moments}),
+        "inline": ("p.csv,i.csv,,25,50,'g,deg/s',,,,,,,,1=1.02;3.5=3.51;7=7,,,", {"p.csv": single, "i.csv": plain}),
+        "stated": ("p.csv,i.csv,,25,50,g,rat1,,,,,,,,,-0.5,12", {"p.csv": multi, "i.csv": comma}),
+        "pulsed": ("p.csv,i.csv,,25,50,'g,deg/s',,,,,,,,imu:TTL,led.csv,,",
+                   {"p.csv": single, "i.csv": pulsing, "led.csv": light}),
         "repairs": (",i.csv,l.csv,25,50,'g,deg/s',,,,,unwrap_counter;drop_duplicate_samples;spread_packets,,",
                     {"i.csv": wrapping, "l.csv": per_frame}),
         "counter": ("p.csv,i.csv,l.csv,25,50,'lsb/16384 g',,,,,unwrap_counter,,",
@@ -317,7 +326,8 @@ def test_damaged_recordings_end_in_a_session_or_an_error_that_names_them(folder)
             for problem in error.problems:
                 file = any(f"/{name}" in problem for name in (*worlds_files(), "sessions.csv"))
                 axis = "of data.body_axis is missing" in problem
-                assert axis or file and ("session " in problem or "sessions.csv" in problem), problem
+                clock = "session " in problem and ("sync" in problem or "imu_offset_s" in problem)
+                assert axis or clock or file and ("session " in problem or "sessions.csv" in problem), problem
                 assert len(problem) < 2000, problem
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)

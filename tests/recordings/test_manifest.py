@@ -9,7 +9,8 @@ from rbc.recordings.manifest import parse_span, read_manifest
 
 PATTERN = r"^[A-Z]+\d+?(?=D\d)"
 HEADER = ("session,animal,day,arena,pose,imu,labels,scored,pose_rate_hz,imu_rate_hz,individual,setup,pose_times,"
-          "imu_mount,imu_units,px_per_cm,span,exclude,sex,repairs,subject,point_s")  # fmt: skip
+          "imu_mount,imu_units,px_per_cm,span,exclude,sex,repairs,subject,point_s,sync,sync_video,"
+          "imu_offset_s,imu_drift_ppm")  # fmt: skip
 ROW = {"session": "F3D5_outdoor", "pose": "pose/a.csv", "imu": "imu/a.csv", "labels": "labels/a.csv",
        "pose_rate_hz": "30", "imu_rate_hz": "100", "imu_units": '"g,deg/s"', "span": "0-300"}  # fmt: skip
 
@@ -49,6 +50,17 @@ def test_a_row_with_everything(root):
     assert row.extra == {"sex": "F"} and row.exclude == "" and row.individual == "i1"
 
 
+def test_what_fixes_the_clocks(root):
+    one = line(sync="12.5=-3; 301 = 290.25", imu_drift_ppm="-20.5")
+    two, three = line(session="M12D1", sync="imu/a.csv"), line(session="M12D2", imu_offset_s="-7.5")
+    four = line(session="M12D3", sync="imu: TTL in", sync_video="pose/b.csv")
+    pairs, table, stated, ttl = read_manifest(write(root, one, two, three, four), PATTERN)
+    assert (ttl.sync_channel, ttl.sync_video, ttl.sync_file) == ("TTL in", root / "pose/b.csv", None)
+    assert pairs.sync == ((12.5, -3.0), (301.0, 290.25)) and pairs.imu_drift_ppm == -20.5 and not pairs.sync_file
+    assert table.sync == () and table.sync_file == root / "imu/a.csv" and math.isnan(table.imu_offset_s)
+    assert stated.imu_offset_s == -7.5 and math.isnan(stated.imu_drift_ppm) and "sync" not in stated.extra
+
+
 def test_empty_cells_mean_missing(root):
     few = line(session="M12D1", imu="", labels="", imu_rate_hz="", span="")
     row, bare = read_manifest(write(root, line(), few), PATTERN)
@@ -86,6 +98,17 @@ def test_byte_order_mark_crlf_and_empty_rows(root):
         ({"span": "all"}, "span: 'all'"),
         ({"repairs": "unwrap_time"}, r"repairs: 'unwrap_time' is not known \(did you mean 'unwrap_counter'\?\)"),
         ({"point_s": "short"}, "point_s: 'short'; needs a number above 0"),
+        ({"sync": "1=2;3"}, "sync: '3'; needs video_s=imu_s, both in s, or the path of a CSV"),
+        ({"sync": "imu:ttl"}, "sync 'imu:ttl' with sync_video ''; needs imu:<column> of the IMU's file and one table"),
+        ({"sync": "1=2", "sync_video": "imu/a.csv"}, "sync '1=2' with sync_video 'imu/a.csv'; needs imu:<column>"),
+        ({"sync": "imu:", "sync_video": "imu/a.csv"}, "sync 'imu:' with sync_video"),
+        ({"sync": "sync.csv"}, "sync: missing file 'sync.csv'"),
+        ({"sync": "imu/a.csv;pose/a.csv"}, "sync: 2 files; needs one, or video_s=imu_s;video_s=imu_s"),
+        ({"sync": "1=2", "imu_offset_s": "1"}, "sync and imu_offset_s both fix the clocks; needs one of them"),
+        ({"imu_offset_s": "late"}, "imu_offset_s: 'late'; needs seconds to add to camera time for IMU time"),
+        ({"imu_offset_s": "nan"}, "imu_offset_s: 'nan'; needs seconds"),
+        ({"imu_drift_ppm": "5000", "sync": "1=2"}, "imu_drift_ppm: '5000'; needs parts per million between -2000"),
+        ({"imu_drift_ppm": "50"}, "imu_drift_ppm alone fixes no clock; needs imu_offset_s or sync beside it"),
         ({"labels": "labels/a.csv;labels/b.csv"}, "several annotators need names"),
         ({"labels": "A=labels/a.csv;A=labels/b.csv"}, "names an annotator twice"),
         ({"pose": "", "imu": ""}, "pose and imu are both empty"),
