@@ -13,7 +13,8 @@ from rbc.features import session_features
 from rbc.outputs import writing
 from rbc.params import load
 from rbc.scoring.baselines import random_forest, validity_only
-from rbc.scoring.labels import with_slack
+from rbc.scoring.known import KNOWN, write_known
+from rbc.scoring.labels import scored_rows, with_slack
 
 
 def main() -> None:
@@ -29,13 +30,17 @@ def main() -> None:
             "random_forest": (random_forest, features),
             "validity_only": (validity_only, {n: np.asarray(experiment.sessions[n].valid) for n in features}),
         }
-        said = {}
+        animals = [experiment.animals[n] for n in views]
+        said, known = {}, {}
         for name, (method, x) in inputs.items():
             train = [(x[n], y) for n, y in views.items()]
-            said[name] = method(train, [x[n] for n in held], windows=settings.windows, seed=params.seed,
-                                trees=settings.trees, max_frames=settings.max_frames)
+            said[name], known[name] = method(train, [x[n] for n in held], animals, windows=settings.windows,
+                                             seed=params.seed, trees=settings.trees, max_frames=settings.max_frames)
         for i, session in enumerate(held):
             np.savez(out / f"{session}.npz", **{name: p[i].astype(np.float32) for name, p in said.items()})
+        for i, (session, labels) in enumerate(views.items() if known["random_forest"] else ()):
+            write_known(out / KNOWN / f"{session}.npz", labels[scored_rows(labels)],
+                        **{name: p[i].astype(np.float32) for name, p in known.items()})
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from rbc.learning.training import Chance
 from rbc.outputs import writing
 from rbc.params import load
 from rbc.recordings.truth import read_truth
+from rbc.scoring.known import KNOWN, write_known
+from rbc.scoring.labels import scored_rows
 from rbc.scoring.splits import Ledger
 
 SECTIONS = ("data", "split", "model", "augment", "ceiling")
@@ -47,13 +49,16 @@ def main() -> None:
             chance=chance, scratch=checkpoints / "network", precision=params.compute.precision, name="ceiling",
         )
         encoded = {n: encode(network, s, model.recipe) for n, s in own.items()}
-        mlp, _, _ = self_train(
+        mlp, said, _ = self_train(
             encoded, labelled.labels, {}, experiment.animals, hidden_dim=params.model.hidden_dim,
             windows=settings.windows, members=settings.members, n_cycles=1, epochs=settings.epochs,
             batch_size=MLP_BATCH, lr=settings.lr, weight_decay=settings.weight_decay,
             negative_focus=settings.negative_focus, pseudo_weight=0.0, negative_weight=0.0, pseudo={}, chance=chance,
             scratch=checkpoints / "mlp",
         )
+        for name, labels in experiment.labels("train").items():  # as many frames as the annotators scored
+            rows, there = scored_rows(labels), encoded[name].there
+            write_known(out / KNOWN / f"{name}.npz", truth[name][rows], all_labels=said[name][rows], there=there[rows])
         for name, session in experiment.of("validation", "test").items():
             e = encode(network, session, model.recipe)
             np.savez(out / f"{name}.npz", truth=truth[name], probability=mlp.probability(e.read), there=e.there)

@@ -26,21 +26,30 @@ class Classifier:
     class_map: ClassMap
     decision: Decision | None = None
 
-    def guess(self, sessions: Mapping[str, Session], adaptive: bool) -> dict[str, Guess]:
-        """Probabilities (T, M, C) and heads there (T, M) of sessions never seen; each first adapts without labels
-        where `adaptive`, on what its heads say on average before."""
-        return {name: self._guess(session, adaptive) for name, session in sessions.items()}
+    def guess(self, sessions: Mapping[str, Session]) -> dict[str, Guess]:
+        """Probabilities (T, M, C) and heads there (T, M) of sessions never seen."""
+        return {name: self._guess(session) for name, session in sessions.items()}
 
-    def _guess(self, session: Session, adaptive: bool) -> Guess:
-        network, recipe = self.model.network, self.model.recipe
-        encoded = encode(network, session, recipe)
-        probability = self.mlp.probability(encoded.read)
-        if adaptive:
-            adapt(network, self.class_map, session, recipe, mean_of_heads(probability, encoded.there))
-            probability = self.mlp.probability(encode(network, session, recipe, VISITOR).read)
-            for adapter in network.adapters:  # the next visitor finds nothing of this one
-                adapter.welcome(torch.zeros_like(adapter.mean))
-        return probability, encoded.there
+    def adapted(self, sessions: Mapping[str, Session], guesses: Mapping[str, Guess]) -> dict[str, Guess]:
+        """Guesses after each session has adapted without labels, on what its heads said on average in its guess."""
+        return {name: self._adapted(session, guesses[name]) for name, session in sessions.items()}
+
+    def headline(self, sessions: Mapping[str, Session], adapt: bool) -> dict[str, Guess]:
+        """The guesses that count: adapted ones where `adapt`."""
+        guesses = self.guess(sessions)
+        return self.adapted(sessions, guesses) if adapt else guesses
+
+    def _guess(self, session: Session, row: int = 0) -> Guess:
+        encoded = encode(self.model.network, session, self.model.recipe, row)
+        return self.mlp.probability(encoded.read), encoded.there
+
+    def _adapted(self, session: Session, guess: Guess) -> Guess:
+        network = self.model.network
+        adapt(network, self.class_map, session, self.model.recipe, mean_of_heads(*guess))
+        guess = self._guess(session, VISITOR)
+        for adapter in network.adapters:  # the next visitor finds nothing of this one
+            adapter.welcome(torch.zeros_like(adapter.mean))
+        return guess
 
     def save(self, folder: Path, notes: dict) -> None:
         """Write weights, adapters and recipe.json; notes are numbers worth knowing about the training, and what

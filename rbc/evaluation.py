@@ -18,24 +18,25 @@ from rbc.classifier import Classifier
 from rbc.figures.tracks import EthogramTrack
 from rbc.recordings.session import MODALITIES, NOT_SCORED, PRESENT, Session, activity
 from rbc.scoring.decision import Decision, Guess, Rules, cross_fitted
+from rbc.scoring.known import KNOWN, NOTHING, Known, read_known
 from rbc.scoring.metrics import Scored, f1_scores, frame_counts, scoreboard
 
 CURVE_POINTS = 100
 
 
 def variants(classifier: Classifier, sessions: Mapping[str, Session], adapt: bool) -> dict[str, dict[str, Guess]]:
-    """Guesses by name: zero_shot, adapted, rbc (whichever of the two is the headline), and rbc with one modality."""
-    found = {"zero_shot": classifier.guess(sessions, False), "adapted": classifier.guess(sessions, True)}
-    found["rbc"] = found["adapted" if adapt else "zero_shot"]
+    """Guesses by name: zero_shot, adapted, and the headline (whichever of the two `adapt` says) with one modality."""
+    found = {"zero_shot": classifier.guess(sessions)}
+    found["adapted"] = classifier.adapted(sessions, found["zero_shot"])
     for kept, lost in zip(MODALITIES, reversed(MODALITIES), strict=True):
-        found[kept] = classifier.guess({n: s.without(lost) for n, s in sessions.items()}, adapt)
+        found[kept] = classifier.headline({n: s.without(lost) for n, s in sessions.items()}, adapt)
     return found
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Scores the sessions of one role. Settings are cross-fitted between validation animals where those are scored, and
-    fitted on all of them where test animals are."""
+    """Scores the sessions of one role. Settings are fitted on what is known of training animals and on validation
+    animals: cross-fitted between these where they are scored, on all of them where test animals are."""
 
     held: dict[str, np.ndarray]
     """Labels (T, C) of the validation sessions."""
@@ -47,11 +48,11 @@ class Judge:
     collar_s: float
     rules: Rules
 
-    def decide(self, guesses: Mapping[str, Guess]) -> list[Scored]:
+    def decide(self, guesses: Mapping[str, Guess], known: Known = NOTHING) -> list[Scored]:
         """Every scored session decided from its guess."""
         if self.scored.keys() == self.held.keys():
-            return cross_fitted(guesses, self.held, self.animals, self.rules)
-        decision = Decision.fit(guesses, self.held, self.rules)
+            return cross_fitted(guesses, self.held, self.animals, self.rules, known)
+        decision = Decision.fit(guesses, self.held, self.rules, known)
         return [decision.score(name, self.animals[name], guesses[name], y) for name, y in self.scored.items()]
 
     def constant(self) -> list[Scored]:
@@ -132,12 +133,13 @@ def ceiling_of(judge: Judge, folder: Path, names: Iterable[str]) -> tuple[dict, 
             return {"annotator": None, "all_labels": None}, {}
         with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
             truth[name], said[name] = file["truth"], (file["probability"], file["there"])
+    known = read_known(folder / KNOWN).get("all_labels", NOTHING)
     exact = replace(judge, held={n: truth[n] for n in judge.held}, scored={n: truth[n] for n in judge.scored},
                     rules=replace(judge.rules, slack=(0, 0)))
     own = [Scored(n, judge.animals[n], np.where(y == NOT_SCORED, NOT_SCORED, truth[n]), (y == PRESENT).astype(float),
                   y == PRESENT) for n, y in judge.scored.items()]
     return {"annotator": judge.board(own)["f1"]["macro"],
-            "all_labels": exact.board(exact.decide(said))["f1"]["macro"]}, truth
+            "all_labels": exact.board(exact.decide(said, known))["f1"]["macro"]}, truth
 
 
 def ethogram_tracks(scored: list[Scored], sessions: Mapping[str, Session], role: str, truth: Mapping[str, np.ndarray],

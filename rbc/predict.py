@@ -62,7 +62,7 @@ def predict(model: Path, recordings: Path, out: Path, overwrite: bool = False) -
             for name, session in tqdm(load_sessions(Path(aligned)).items(), "predict", unit="session"):
                 session, found = fit_to_model(session, recipe)
                 found += drift_notes(share_outside(scaled_features(network, session, recipe), notes["feature_range"]))
-                guess = classifier.guess({name: session}, notes["adapt"])[name]
+                guess = classifier.headline({name: session}, notes["adapt"])[name]
                 probability = classifier.decision.probability(*guess)
                 decision = classifier.decision.decide(probability) & guess[1].any(1, keepdims=True)
                 write_table(folder / f"{name}.csv", frame_table(session, probability, decision))

@@ -21,7 +21,9 @@ from rbc.figures.ethogram import ethogram_page
 from rbc.inference import halo
 from rbc.outputs import write_json, write_table, write_text, writing
 from rbc.params import load
+from rbc.recordings.session import MODALITIES
 from rbc.scoring.decision import Rules
+from rbc.scoring.known import KNOWN, NOTHING, of_head, read_known
 from rbc.scoring.splits import Ledger, check_no_leak
 
 MODEL, BASELINES, CEILING = Path("data/train_mlp"), Path("data/baselines"), Path("data/ceiling")
@@ -37,18 +39,23 @@ def main() -> None:
     ledger = Ledger.load(MODEL / "trained_on.json")
     held = experiment.labels("validation")
     rules = Rules(params.train_mlp.decoder, params.train_mlp.smooth_window, experiment.slack)
+    own = read_known(MODEL / KNOWN).get("rbc", NOTHING)
+    known = {"zero_shot": own, "adapted": own, **{m: of_head(own, head) for head, m in enumerate(MODALITIES)}}
+    known |= read_known(BASELINES / KNOWN) if own else {}
+    headline = "adapted" if params.evaluate.adapt else "zero_shot"
     with writing(Path("data/evaluate")) as out:
         for role in ("validation", "test") if params.evaluate.final else ("validation",):
             scored = held if role == "validation" else experiment.labels("test")
             check_no_leak(ledger, {n: [(0, len(y))] for n, y in scored.items()}, roles=experiment.roles,
-                          context=halo(model.network, model.recipe) + max(classifier.mlp.windows, default=0), cross_fitted=role == "validation",
+                          context=halo(model.network, model.recipe) + max(classifier.mlp.windows, default=0),
+                          cross_fitted=role == "validation",
                           mode="transductive" if params.pretrain.sessions == "all" else "inductive")
             sessions = {n: experiment.sessions[n] for n in {**held, **scored}}
             said = variants(classifier, sessions, params.evaluate.adapt) | read_guesses(BASELINES, sessions)
             judge = Judge(held, scored, experiment.animals, experiment.behaviours, experiment.rate_hz,
                           params.evaluate.collar_s, rules)
-            decided = {name: judge.decide(guesses) for name, guesses in said.items()}
-            decided["always_present"] = judge.constant()
+            decided = {name: judge.decide(guesses, known.get(name, NOTHING)) for name, guesses in said.items()}
+            decided |= {"rbc": decided[headline], "always_present": judge.constant()}
             boards = {name: judge.board(d) for name, d in decided.items()}
             ceiling, truth = ceiling_of(judge, CEILING, sessions)
             exact = {name: judge.board(d, truth) for name, d in decided.items()} if truth else {}

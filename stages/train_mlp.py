@@ -9,13 +9,15 @@ import pandas as pd
 from rbc.artifacts import load_model
 from rbc.classifier import Classifier
 from rbc.experiment import ALIGNED, Experiment
-from rbc.inference import encode, feature_range, fit_class_map, scaled_features
+from rbc.inference import Encoded, encode, feature_range, fit_class_map, scaled_features
 from rbc.learning.selftraining import self_train
 from rbc.learning.training import Chance
 from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
+from rbc.scoring.calibration import folds, mean_of_heads
 from rbc.scoring.decision import Decision, Rules, cross_fitted
-from rbc.scoring.labels import minutes, with_slack
+from rbc.scoring.known import KNOWN, NOTHING, Known, write_known
+from rbc.scoring.labels import minutes, scored_rows, with_slack
 from rbc.scoring.metrics import scoreboard
 from rbc.scoring.splits import CALIBRATION, Ledger
 
@@ -30,10 +32,11 @@ def main() -> None:
     rules = Rules(settings.decoder, settings.smooth_window, experiment.slack)
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
+    taught = {n: with_slack(y, *rules.slack) for n, y in views.items()}
     encoded = {name: encode(model.network, s, model.recipe) for name, s in own.items()}
     with writing(Path("data/train_mlp")) as out:
         mlp, said, history = self_train(
-            encoded, {n: with_slack(y, *rules.slack) for n, y in views.items()}, {n: read_guess(n) for n in own},
+            encoded, taught, {n: read_guess(n) for n in own},
             experiment.animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
             hidden_dim=params.model.hidden_dim, negative_focus=params.finetune.negative_focus,
             negative_weight=params.pseudo_label.negative_weight,
@@ -41,13 +44,17 @@ def main() -> None:
             scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),
         )
         features = [scaled_features(model.network, s, model.recipe) for s in own.values()]
-        classifier = Classifier(model, mlp, fit_class_map(features, [said[name] for name in own]))
+        soft = [mean_of_heads(said[name], encoded[name].there) for name in own]
+        classifier = Classifier(model, mlp, fit_class_map(features, soft))
+        judged = folds(len({experiment.animals[name] for name in taught}), settings.members).any()
+        known = known_of(said, encoded, taught) if judged else NOTHING
+        for name, ((probability, there), labels) in known.items():
+            write_known(out / KNOWN / f"{name}.npz", labels, rbc=probability, there=there)
         sessions = {name: experiment.sessions[name] for name in held}
-        zero_shot = classifier.guess(sessions, adaptive=False)
-        adapted = classifier.guess(sessions, adaptive=True)
-        guesses = {"zero_shot": zero_shot, "adapted": adapted}
+        guesses = {"zero_shot": classifier.guess(sessions)}
+        guesses["adapted"] = classifier.adapted(sessions, guesses["zero_shot"])
         headline = guesses["adapted" if params.evaluate.adapt else "zero_shot"]
-        classifier = replace(classifier, decision=Decision.fit(headline, held, rules))
+        classifier = replace(classifier, decision=Decision.fit(headline, held, rules, known))
         classifier.save(out, {
             "labelled_minutes": minutes(views, experiment.rate_hz), "adapt": params.evaluate.adapt,
             "alignment": params.align_data.model_dump(), "feature_range": feature_range(features),
@@ -57,10 +64,16 @@ def main() -> None:
         for name, labels in held.items():
             ledger.record(name, 0, len(labels), "labels", CALIBRATION)
         ledger.save(out / "trained_on.json")
-        scores = {how: scoreboard(cross_fitted(g, held, experiment.animals, rules), experiment.behaviours,
+        scores = {how: scoreboard(cross_fitted(g, held, experiment.animals, rules, known), experiment.behaviours,
                                   rate_hz=experiment.rate_hz)["f1"] for how, g in guesses.items()}
         write_json(Path("metrics/train_mlp.json"), {"validation": scores})
         write_table(Path("plots/train_mlp.tsv"), pd.DataFrame(history))
+
+
+def known_of(said: dict[str, np.ndarray], encoded: dict[str, Encoded], taught: dict[str, np.ndarray]) -> Known:
+    """The scored frames of the labelled sessions."""
+    rows = {name: scored_rows(y) for name, y in taught.items()}
+    return {n: ((said[n][r], encoded[n].there[r]), taught[n][r]) for n, r in rows.items()}
 
 
 def read_guess(name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -22,25 +22,25 @@ def classifier() -> Classifier:
     mlp = WindowMlp(8, widths, 3, (4, 9), hidden_dim=6, members=2)
     features = [scaled_features(model.network, s, model.recipe) for s in SESSIONS.values()]
     made = Classifier(model, mlp, fit_class_map(features, [y.astype(float) for y in LABELS.values()]))
-    guesses = made.guess(SESSIONS, adaptive=False)
+    guesses = made.guess(SESSIONS)
     return replace(made, decision=Decision.fit(guesses, LABELS, Rules("viterbi", 1, (2, 1))))
 
 
 def test_it_says_what_the_mlp_reads_from_latents(classifier):
     network, recipe = classifier.model.network, classifier.model.recipe
-    for name, (probability, there) in classifier.guess(SESSIONS, adaptive=False).items():
+    for name, (probability, there) in classifier.guess(SESSIONS).items():
         encoded = encode(network, SESSIONS[name], recipe)
         np.testing.assert_array_equal(probability, classifier.mlp.probability(encoded.read))
         np.testing.assert_array_equal(there, encoded.there)
 
 
 def test_adaptation_is_each_sessions_own(classifier):
-    both, zero_shot = classifier.guess(SESSIONS, adaptive=True), classifier.guess(SESSIONS, adaptive=False)
+    both, zero_shot = classifier.headline(SESSIONS, adapt=True), classifier.guess(SESSIONS)
     for name, session in SESSIONS.items():
-        alone = classifier.guess({name: session}, adaptive=True)[name]
+        alone = classifier.headline({name: session}, adapt=True)[name]
         np.testing.assert_array_equal(alone[0], both[name][0])
         assert np.abs(both[name][0] - zero_shot[name][0]).max() > 1e-4
-    again = classifier.guess(SESSIONS, adaptive=False)
+    again = classifier.guess(SESSIONS)
     np.testing.assert_array_equal(again["F5D1"][0], zero_shot["F5D1"][0])
 
 
@@ -48,7 +48,7 @@ def test_adaptation_undoes_a_sensor_that_is_off(classifier):
     """A gain that training never saw: what it says comes nearer to what it says of the session as it was."""
     session = SESSIONS["F5D1"]
     bands = session.bands + np.float32([0.6, 0.0])
-    wanted, off, adapted = (classifier.guess({"x": s}, a)["x"][0] for s, a in (
+    wanted, off, adapted = (classifier.headline({"x": s}, a)["x"][0] for s, a in (
         (session, True), (replace(session, bands=bands), False), (replace(session, bands=bands), True)))
     assert np.abs(adapted - wanted).mean() < np.abs(off - wanted).mean()
 
@@ -57,7 +57,7 @@ def test_adaptation_undoes_a_sensor_that_is_off(classifier):
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_a_missing_modality_is_no_trouble(classifier, lost, adaptive):
     session = SESSIONS["F5D1"].without(lost)
-    guess = classifier.guess({"x": session}, adaptive)["x"]
+    guess = classifier.headline({"x": session}, adaptive)["x"]
     scored = classifier.decision.score("x", "F5", guess, session.labels)
     assert np.isfinite(guess[0]).all() and np.isfinite(scored.probability).all()
 
@@ -71,9 +71,9 @@ def test_what_is_loaded_says_the_same_and_saves_to_the_same_bytes(classifier, tm
     loaded.save(tmp_path / "second", notes)
     for name in (NETWORK, ADAPTERS, RECIPE):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
-    zero_shot = [c.guess(SESSIONS, adaptive=False)["F5D1"][0] for c in (classifier, loaded)]
+    zero_shot = [c.guess(SESSIONS)["F5D1"][0] for c in (classifier, loaded)]
     np.testing.assert_array_equal(*zero_shot)
-    adapted = [c.guess(SESSIONS, adaptive=True)["F5D1"] for c in (classifier, loaded)]
+    adapted = [c.headline(SESSIONS, adapt=True)["F5D1"] for c in (classifier, loaded)]
     np.testing.assert_allclose(adapted[1][0], adapted[0][0], atol=1e-4)  # settings are written with six decimals
     before, after = classifier.decision, loaded.decision
     assert before.rules == after.rules
@@ -84,6 +84,6 @@ def test_what_is_loaded_says_the_same_and_saves_to_the_same_bytes(classifier, tm
 
 def test_known_setups_stay_as_they_were_while_visitors_adapt(classifier):
     tables = [a.shift.detach().clone() for a in classifier.model.network.adapters]
-    classifier.guess(SESSIONS, adaptive=True)
+    classifier.headline(SESSIONS, adapt=True)
     for before, adapter in zip(tables, classifier.model.network.adapters, strict=True):
         assert torch.equal(before[:VISITOR], adapter.shift[:VISITOR])

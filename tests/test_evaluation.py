@@ -42,16 +42,21 @@ def judge(scored=HELD, **changes) -> Judge:
 class Echo:
     """A classifier that says which sessions it saw and whether it adapted."""
 
-    def guess(self, sessions, adaptive):
-        return {n: (adaptive, tuple(s.valid.any(0))) for n, s in sessions.items()}
+    def guess(self, sessions):
+        return {n: (False, tuple(s.valid.any(0))) for n, s in sessions.items()}
+
+    def adapted(self, sessions, guesses):
+        return {n: (not guesses[n][0], tuple(s.valid.any(0))) for n, s in sessions.items()}
+
+    def headline(self, sessions, adapt):
+        return {n: (adapt, tuple(s.valid.any(0))) for n, s in sessions.items()}
 
 
 @pytest.mark.parametrize("adapt", [True, False])
-def test_the_headline_is_one_of_the_two_and_each_modality_stands_alone(adapt):
+def test_each_modality_stands_alone_in_the_way_of_the_headline(adapt):
     whole = {n: replace(s, valid=np.ones_like(s.valid)) for n, s in SESSIONS.items()}
     found = variants(Echo(), whole, adapt)
     assert found["zero_shot"]["F5D1"] == (False, (True, True)) and found["adapted"]["F5D1"] == (True, (True, True))
-    assert found["rbc"] == found["adapted" if adapt else "zero_shot"]
     assert found["imu"]["F5D1"] == (adapt, (True, False)) and found["pose"]["F5D1"] == (adapt, (False, True))
 
 

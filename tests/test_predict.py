@@ -75,7 +75,7 @@ def shipped(sessions, tmp_path_factory) -> Path:
     probability = mlp.probability(encode(model.network, known, recipe).read)
     classifier = Classifier(model, mlp, fit_class_map([features], [probability[:, 2]]))
     held, one = {KNOWN: np.array(known.labels)}, {KNOWN: known}
-    classifier = replace(classifier, decision=Decision.fit(classifier.guess(one, adaptive=True), held, RULES))
+    classifier = replace(classifier, decision=Decision.fit(classifier.headline(one, adapt=True), held, RULES))
     folder = tmp_path_factory.mktemp("model")
     classifier.save(folder, {"adapt": True, "alignment": ALIGNMENT, "feature_range": feature_range([features])})
     return folder

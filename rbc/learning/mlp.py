@@ -116,19 +116,11 @@ class FrameSet:
         return tuple(torch.cat(column) for column in zip(*self.parts, strict=True))
 
 
-def folds(groups: int, members: int) -> Tensor:
-    """(E, G) bool: which groups each member does not learn from. Every group is left out by some member, by as many as
-    by any other where members allow; a single member or group leaves nothing out."""
-    count = min(groups, members)
-    fold = torch.arange(members)[:, None] % count == torch.arange(groups)[None] % count  # (E, G)
-    return fold & (count > 1)
-
-
 def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight: Tensor, left_out: Tensor, *,
               epochs: int, batch_size: int, lr: float, weight_decay: float, negative_focus: float, chance: Chance,
               scratch: Path, name: str) -> tuple[WindowMlp, list[dict]]:
     """The averaged members and the history of training on gathered frames, soft targets and weights (N, C); left_out
-    (E, G) as of `folds`."""
+    (E, G) as of `rbc.scoring.calibration.folds`."""
     *x, there, group = frames
     teacher = copy.deepcopy(mlp).requires_grad_(False).eval()
     rows = torch.nonzero((weight > 0).any(1))[:, 0]

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from rbc.inference import Encoded
-from rbc.learning.mlp import FrameSet, WindowMlp, folds, second_opinion, train_mlp
+from rbc.learning.mlp import FrameSet, WindowMlp, second_opinion, train_mlp
 from rbc.learning.pretraining import history_rows
 from rbc.learning.pseudo import relabel, without_doubtful
 from rbc.learning.training import Chance
-from rbc.scoring.calibration import mean_of_heads
+from rbc.scoring.calibration import folds, mean_of_heads
 from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence
 
 STRIDE = 4  # neighbouring unlabelled frames say much the same
@@ -29,8 +29,8 @@ def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray],
     """The MLP of the last round, what members that did not learn from a session's group say of it, and the history.
 
     labels: (T, C) of the labelled sessions; guessed: soft labels (T, C) and state (T, C) of sessions, may be empty;
-    groups: animal of every encoded session; pseudo: settings of `relabel` between rounds. What members say is the mean
-    of the heads (T, C), NaN in the frames that were not looked at.
+    groups: animal of every encoded session; pseudo: settings of `relabel` between rounds. What members say is that of
+    every head (T, M, C), NaN in the frames that were not looked at.
     """
     looked = {n: frames_of(labels.get(n), len(e.there)) for n, e in encoded.items()}
     thin = {n: e.at(looked[n]) for n, e in encoded.items()}
@@ -38,7 +38,7 @@ def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray],
     guessed = {n: tuple(x[looked[n]] for x in pair) for n, pair in guessed.items()}
     labelled = len({groups[n] for n in labels})
     places = {g: i % labelled for i, g in enumerate(dict.fromkeys(groups[n] for n in (*labels, *encoded)))}
-    left_out = folds(labelled, members)  # a group without labels goes with one that has some
+    left_out = torch.from_numpy(folds(labelled, members))  # a group without labels goes with one that has some
     frames = FrameSet(windows)
     for name, e in encoded.items():
         frames.add(e.read, e.there, looked[name], places[groups[name]])
@@ -64,9 +64,9 @@ def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray],
                 guessed = relabel(opinion, thin, labels, **pseudo)
             if left_out.any():  # what one has learnt one does not doubt
                 trusted = without_doubtful(labels, {n: mean_of_heads(opinion[n], thin[n].there) for n in labels})
-    said = {n: np.full(e.similarity.shape, np.nan, np.float32) for n, e in encoded.items()}
+    said = {n: np.full(e.probability.shape, np.nan, np.float32) for n, e in encoded.items()}
     for name, rows in looked.items():
-        said[name][rows] = mean_of_heads(opinion[name], thin[name].there)
+        said[name][rows] = opinion[name]
     return mlp, said, history
 
 

@@ -4,15 +4,18 @@ T frames, F features, C behaviours, W windows. Labels are 1, 0, -1 and the -1 di
 forest of its own. Windows are centred, given in frames, and shorter at the ends of a session.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from sklearn.ensemble import RandomForestClassifier
 
-from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence
+from rbc.scoring.calibration import folds
+from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence, scored_rows
 
 DRAWS = 10  # groups of trees, each with frames of its own
+THREADS = 2
 
 
 def window_features(x: np.ndarray, windows: Sequence[int], rows: np.ndarray | None = None) -> np.ndarray:
@@ -66,53 +69,78 @@ def drawn_frames(labels: np.ndarray, count: int, rng: np.random.Generator) -> np
     return np.sort(np.concatenate([rng.choice(present, keep, replace=False), rng.choice(absent, fill, replace=False)]))
 
 
-def random_forest(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence[np.ndarray], *,
-                  windows: Sequence[int], seed: int, trees: int = 100, max_frames: int = 30_000) -> list[np.ndarray]:
-    """Probabilities (T, C) for each test session's x (T, F), by a random forest per behaviour on `window_features`.
+def random_forest(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence[np.ndarray],
+                  animals: Sequence[Hashable], *, windows: Sequence[int], seed: int, trees: int = 100,
+                  max_frames: int = 30_000) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Probabilities (T, C) for each test session's x (T, F), by a random forest per behaviour on `window_features`; and
+    for the scored frames (N, C) of each training session, by the trees that did not learn from its animal.
 
-    train: (x (T, F), labels (T, C)) per session. The trees grow in DRAWS groups, each on its own max_frames / DRAWS
-    frames (`drawn_frames`: up to half of them present), with balanced class weights: neighbouring frames say the same,
-    and on noise-made tracks with rare behaviours this scored higher than trees on all frames, at a tenth of the time. A
-    behaviour of one class in training gets that class. Raises ValueError where no frame of some behaviour is scored.
+    train: (x (T, F), labels (T, C)) per session, of the animals named. The trees grow in DRAWS groups, each on its own
+    max_frames / DRAWS frames (`drawn_frames`: up to half of them present) of all but the animals that it leaves out
+    (`folds`), with balanced class weights: neighbouring frames say the same, and on noise-made tracks with rare
+    behaviours this scored higher than trees on all frames, at a tenth of the time. A behaviour of one class in training
+    gets that class; one that is scored in a single animal is not left out. With a single animal nothing is said of
+    training sessions (an empty list). Raises ValueError where no frame of some behaviour is scored.
     """
     rng = np.random.default_rng(seed)
     labels = np.concatenate([y for _, y in train])
     unscored = np.flatnonzero((labels == NOT_SCORED).all(0))
     if len(unscored):
         raise ValueError(f"no training frame is scored for behaviours {unscored.tolist()}")
-    draws = [[drawn_frames(y, max(max_frames // DRAWS, 2), rng) for _ in range(DRAWS)] for y in labels.T]
+    places = list(dict.fromkeys(animals))
+    own = np.array([places.index(a) for a in animals])  # of each session
+    left_out = folds(len(places), DRAWS)  # (DRAWS, animals)
+    animal = np.repeat(own, [len(y) for _, y in train])
+    draws = [[drawn_frames(_without(y, out[animal]), max(max_frames // DRAWS, 2), rng) for out in left_out]
+             for y in labels.T]
     used = np.unique(np.concatenate([frames for draw in draws for frames in draw]))
     border = np.cumsum([0, *(len(y) for _, y in train)])
     table = np.concatenate([window_features(x, windows, used[(used >= a) & (used < b)] - a)
                             for (x, _), a, b in zip(train, border[:-1], border[1:], strict=True)])  # (used, F')
+    sizes = np.diff(np.linspace(0, trees, DRAWS + 1).astype(int))
     forests = []
     for truth, draw in zip(labels.T == PRESENT, draws, strict=True):
         forests.append([])
-        for frames, size in zip(draw, np.diff(np.linspace(0, trees, DRAWS + 1).astype(int)), strict=True):
-            if size:
-                forest = RandomForestClassifier(int(size), max_features="sqrt", min_samples_leaf=3, n_jobs=2,
-                                                class_weight="balanced", random_state=int(rng.integers(2**31)))
-                forests[-1].append((size / trees, forest.fit(table[np.searchsorted(used, frames)], truth[frames])))
-                forest.n_jobs = 1  # sums over threads differ from call to call
-    return [_probabilities(forests, window_features(x, windows)) for x in test]
+        for frames, size in zip(draw, sizes, strict=True):
+            forest = RandomForestClassifier(max(int(size), 1), max_features="sqrt", min_samples_leaf=3, n_jobs=THREADS,
+                                            class_weight="balanced", random_state=int(rng.integers(2**31)))
+            forests[-1].append(forest.fit(table[np.searchsorted(used, frames)], truth[frames]))
+            forest.n_jobs = 1
+    said = [_probabilities(forests, np.ones(DRAWS, bool), window_features(x, windows)) for x in test]
+    if not left_out.any():
+        return said, []
+    return said, [_probabilities(forests, left_out[:, g], window_features(x, windows, np.flatnonzero(scored_rows(y))))
+                  for (x, y), g in zip(train, own, strict=True)]
 
 
-def _probabilities(forests: list[list[tuple[float, RandomForestClassifier]]], table: np.ndarray) -> np.ndarray:
+def _without(labels: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Labels (T,) of one behaviour, not scored in the frames left out (T,) unless it is scored nowhere else."""
+    rest = np.where(out, NOT_SCORED, labels)
+    return rest if (rest != NOT_SCORED).any() else labels
+
+
+def _probabilities(forests: list[list[RandomForestClassifier]], speak: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """(N, C) mean over the draws that speak (DRAWS,)."""
     def present(forest: RandomForestClassifier) -> np.ndarray:
         share = forest.predict_proba(table)
         return share[:, 1] if len(forest.classes_) == 2 else np.full(len(table), float(forest.classes_[0]))
 
-    return np.stack([sum(weight * present(forest) for weight, forest in group) for group in forests], axis=1)
+    def said(draws: list[RandomForestClassifier]) -> np.ndarray:
+        return np.mean([present(draws[d]) for d in np.flatnonzero(speak)], axis=0)
+
+    with ThreadPoolExecutor(THREADS) as threads:  # over behaviours: sums over one forest's threads differ by the call
+        return np.stack(list(threads.map(said, forests)), axis=1)
 
 
-def validity_only(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence[np.ndarray], *,
-                  windows: Sequence[int], seed: int, trees: int = 50, max_frames: int = 20_000) -> list[np.ndarray]:
-    """Probabilities (T, C) for each test session's validity (T, M) bool: what missing samples give away.
+def validity_only(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence[np.ndarray],
+                  animals: Sequence[Hashable], *, windows: Sequence[int], seed: int, trees: int = 50,
+                  max_frames: int = 20_000) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """What missing samples give away: the same forest, fed with nothing but which samples are there.
 
-    train: (validity (T, M), labels (T, C)) per session. The same forest, fed with nothing but which samples are there.
+    train: (validity (T, M) bool, labels (T, C)) per session; test: validity (T, M).
     """
     return random_forest([(valid.astype(np.float32), y) for valid, y in train],
-                         [valid.astype(np.float32) for valid in test],
+                         [valid.astype(np.float32) for valid in test], animals,
                          windows=windows, seed=seed, trees=trees, max_frames=max_frames)
 
 

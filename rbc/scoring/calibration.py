@@ -164,12 +164,22 @@ def fit_mix(probabilities: np.ndarray, labels: np.ndarray, available: np.ndarray
 
 
 def cross_fit(groups: Mapping[Hashable, Data], fit: Callable[[list[Data]], Fit],
-              apply: Callable[[Fit, Data], Applied]) -> dict[Hashable, Applied]:
+              apply: Callable[[Fit, Data], Applied], least: int = 2) -> dict[Hashable, Applied]:
     """What `apply` makes of each group with a fit on all the others, {group: result}; no group meets its own fit.
 
-    A group is an animal (all its sessions). Raises ValueError with fewer than two groups.
+    A group is an animal (all its sessions). Raises ValueError with fewer than `least` groups: 1 where the fit has
+    something else to rest on.
     """
-    if len(groups) < 2:
+    if len(groups) < least:
         raise ValueError(f"cross-fitting needs at least two groups; there is {', '.join(map(str, groups)) or 'none'}")
     return {name: apply(fit([other for key, other in groups.items() if key != name]), data)
             for name, data in groups.items()}
+
+
+def folds(groups: int, members: int) -> np.ndarray:
+    """(E, G) bool: which groups each member of an ensemble does not learn from, so that it can judge them. Every group
+    is left out by some member, by as many as any other where members allow; a single member or group leaves none out.
+    """
+    count = min(groups, members)
+    fold = np.arange(members)[:, None] % count == np.arange(groups)[None] % count
+    return fold & (count > 1)

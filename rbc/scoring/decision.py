@@ -1,7 +1,8 @@
 """From the heads' probabilities to one probability and to yes or no, as fitted on labelled sessions.
 
 T frames, M heads, C behaviours. A guess is the pair of a session's probabilities (T, M, C) and which heads are there
-(T, M).
+(T, M). Decisions are fitted on guesses of animals that the guesser has not learnt from: those of validation, and those
+of training as far as some of its members left them out (`known`: such guesses beside the labels (T, C)).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,10 @@ import numpy as np
 
 from rbc.scoring.calibration import apply_platt, cross_fit, fit_mix, fit_platt, fit_thresholds, logit, mix
 from rbc.scoring.decoder import fit_decoder, log_odds, smooth, viterbi
+from rbc.scoring.known import NOTHING, Guess, Known
 from rbc.scoring.labels import with_slack
 from rbc.scoring.metrics import Scored
 
-Guess = tuple[np.ndarray, np.ndarray]
 # A few animals say little about how to weigh heads or stretch probabilities: an even mix, left as it is, unless many do.
 MIX_PRIOR_FRAMES = 20_000.0
 PLATT_L2 = 0.1
@@ -42,8 +43,11 @@ class Decision:
     min_frames: np.ndarray
 
     @classmethod
-    def fit(cls, guesses: Mapping[str, Guess], labels: Mapping[str, np.ndarray], rules: Rules) -> "Decision":
-        """Everything fitted on the sessions in labels (T, C) 1, 0, -1."""
+    def fit(cls, guesses: Mapping[str, Guess], labels: Mapping[str, np.ndarray], rules: Rules,
+            known: Known = NOTHING) -> "Decision":
+        """Everything fitted on the sessions in labels (T, C) 1, 0, -1, and on what is known of training animals."""
+        guesses = dict(guesses) | {name: guess for name, (guess, _) in known.items()}
+        labels = dict(labels) | {name: y for name, (_, y) in known.items()}
         tracks = {name: with_slack(y, *rules.slack) for name, y in labels.items()}
         pooled = np.concatenate(list(tracks.values()))
         probability = np.concatenate([guesses[n][0] for n in tracks]).transpose(1, 0, 2)  # (M, N, C)
@@ -90,13 +94,15 @@ class Decision:
 
 
 def cross_fitted(guesses: Mapping[str, Guess], labels: Mapping[str, np.ndarray], animals: Mapping[str, str],
-                 rules: Rules, truth: Mapping[str, np.ndarray] | None = None) -> list[Scored]:
-    """Every session decided by settings fitted on the other animals' labels, and carrying the labels to score against:
-    `truth` where given.
+                 rules: Rules, known: Known = NOTHING,
+                 truth: Mapping[str, np.ndarray] | None = None) -> list[Scored]:
+    """Every session decided by settings fitted on the other animals' labels and on what is known of training animals,
+    and carrying the labels to score against: `truth` where given.
 
-    With a single animal its sessions take turns, with a single session its halves: the best that such data allow.
+    With a single animal and nothing known its sessions take turns, with a single session its halves: the best that such
+    data allow.
     """
-    parts = _parts(list(labels), animals, {n: len(y) for n, y in labels.items()})
+    parts = _parts(labels, animals, bool(known))
     groups: dict[str, list[tuple[str, slice]]] = {}
     for group, name, rows in parts:
         groups.setdefault(group, []).append((name, rows))
@@ -104,24 +110,25 @@ def cross_fitted(guesses: Mapping[str, Guess], labels: Mapping[str, np.ndarray],
     def fit(others: list[list[tuple[str, slice]]]) -> Decision:
         pieces = {f"{n} {rows}": (n, rows) for other in others for n, rows in other}
         cut = {k: tuple(x[rows] for x in guesses[n]) for k, (n, rows) in pieces.items()}
-        return Decision.fit(cut, {k: labels[n][rows] for k, (n, rows) in pieces.items()}, rules)
+        return Decision.fit(cut, {k: labels[n][rows] for k, (n, rows) in pieces.items()}, rules, known)
 
     def apply(decision: Decision, own: list[tuple[str, slice]]) -> list[Scored]:
         against = truth if truth is not None else labels
         return [decision.score(n, animals[n], tuple(x[rows] for x in guesses[n]), against[n][rows]) for n, rows in own]
 
-    decided = cross_fit(groups, fit, apply)
+    decided = cross_fit(groups, fit, apply, least=1 if known else 2)
     return [_joined([s for scored in decided.values() for s in scored if s.name == name]) for name in labels]
 
 
-def _parts(names: Sequence[str], animals: Mapping[str, str], frames: Mapping[str, int]) -> list[tuple[str, str, slice]]:
+def _parts(labels: Mapping[str, np.ndarray], animals: Mapping[str, str],
+           known: bool) -> list[tuple[str, str, slice]]:
     """(group, session, frames): by animal, else by session, else by halves of the one session."""
-    everything = slice(None)
-    if len({animals[n] for n in names}) > 1:
+    names, everything = list(labels), slice(None)
+    if known or len({animals[n] for n in names}) > 1:
         return [(animals[n], n, everything) for n in names]
     if len(names) > 1:
         return [(n, n, everything) for n in names]
-    half = frames[names[0]] // 2
+    half = len(labels[names[0]]) // 2
     return [("first", names[0], slice(None, half)), ("second", names[0], slice(half, None))]
 
 

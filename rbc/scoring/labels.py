@@ -15,9 +15,14 @@ def prevalence(tracks: Mapping[str, np.ndarray]) -> np.ndarray:
     return (pooled == PRESENT).sum(0) / np.maximum((pooled != NOT_SCORED).sum(0), 1)
 
 
+def scored_rows(labels: np.ndarray) -> np.ndarray:
+    """(T,) bool: frames in which anything was scored, of labels (T, C)."""
+    return (labels != NOT_SCORED).any(1)
+
+
 def minutes(tracks: Mapping[str, np.ndarray], rate_hz: float) -> float:
     """Minutes in which anything was scored."""
-    return sum(int((y != NOT_SCORED).any(1).sum()) for y in tracks.values()) / rate_hz / 60
+    return sum(int(scored_rows(y).sum()) for y in tracks.values()) / rate_hz / 60
 
 
 def unscored(tracks: Mapping[str, np.ndarray], name: str, frames: int) -> np.ndarray:

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from tiny import same_bytes
 
 from rbc.learning import mlp as mlp_module
-from rbc.learning.mlp import FrameSet, WindowMlp, folds, head_inputs, second_opinion, train_mlp, window_statistics
+from rbc.learning.mlp import FrameSet, WindowMlp, head_inputs, second_opinion, train_mlp, window_statistics
 from rbc.learning.training import Chance
+from rbc.scoring.calibration import folds
 
 WINDOWS = (4, 7)
 D_MODEL, FEATURES = 5, (2, 3)
@@ -23,6 +24,10 @@ def reading(frames: int = 60, seed: int = 0) -> list[tuple[np.ndarray, np.ndarra
 def mlp(members: int = 2, windows=WINDOWS, dropout: float = 0.3) -> WindowMlp:
     torch.manual_seed(0)
     return WindowMlp(D_MODEL, FEATURES, 3, windows, hidden_dim=8, members=members, dropout=dropout)
+
+
+def left_out(groups: int, members: int) -> torch.Tensor:
+    return torch.from_numpy(folds(groups, members))
 
 
 def test_window_statistics_equal_a_loop():
@@ -109,26 +114,6 @@ def test_a_frame_set_holds_the_frames_asked_for_and_whose_they_are(chunk, monkey
     assert group.tolist() == [2] * 6 + [0] * 30
 
 
-@given(st.integers(2, 40), st.integers(2, 12))
-def test_every_group_is_left_out_by_some_member_and_no_member_leaves_out_all(groups, members):
-    left_out = folds(groups, members)
-    assert left_out.shape == (members, groups) and left_out.dtype == torch.bool
-    by, of = left_out.sum(0), left_out.sum(1)
-    assert by.min() >= 1 and by.max() - by.min() <= (0 if groups >= members or members % groups == 0 else 1)
-    assert of.max() < groups and of.min() >= 1 and of.max() - of.min() <= 1
-    assert len(left_out[:, : min(groups, members)].unique(dim=1).T) == min(groups, members)  # the first ones by others
-
-
-def test_folds_of_a_few():
-    assert folds(2, 4).int().tolist() == [[1, 0], [0, 1], [1, 0], [0, 1]]
-    assert folds(5, 2).int().tolist() == [[1, 0, 1, 0, 1], [0, 1, 0, 1, 0]]
-
-
-@pytest.mark.parametrize(("groups", "members"), [(1, 1), (1, 6), (7, 1)])
-def test_a_single_group_or_member_leaves_nothing_out(groups, members):
-    assert folds(groups, members).shape == (members, groups) and not folds(groups, members).any()
-
-
 @pytest.mark.parametrize(("members", "groups", "judges"), [
     (3, 3, [[0], [1], [2]]), (6, 3, [[0, 3], [1, 4], [2, 5]]), (2, 3, [[0], [1], [0]]),
     (1, 3, [[0]] * 3),  # who leaves nothing out judges all the same
@@ -142,7 +127,7 @@ def test_a_second_opinion_is_that_of_the_members_that_left_the_group_out(members
     frames = FrameSet(WINDOWS)
     for group in (2, 0, 1):
         frames.add(reading(20, seed=group), np.ones((20, 3), bool), np.arange(0, 20, 2), group)
-    opinion = second_opinion(net.train(), frames.gather(), folds(groups, members))
+    opinion = second_opinion(net.train(), frames.gather(), left_out(groups, members))
     assert opinion.shape == (30, 3, 3)
     for i, group in enumerate((2, 0, 1)):
         wanted = np.broadcast_to(says[judges[group]].mean(0), (10, 3, 3))
@@ -152,7 +137,7 @@ def test_a_second_opinion_is_that_of_the_members_that_left_the_group_out(members
 def test_a_second_opinion_of_everybody_is_the_probability():
     read, net, frames = reading(), mlp(), FrameSet(WINDOWS)
     frames.add(read, np.ones((60, 3), bool), np.arange(60), 0)
-    opinion = second_opinion(net, frames.gather(), folds(1, 2))
+    opinion = second_opinion(net, frames.gather(), left_out(1, 2))
     np.testing.assert_allclose(opinion, net.probability(read), atol=1e-3)  # inputs are kept in half precision
 
 
@@ -176,7 +161,7 @@ def trained(scratch, lost: int | None = None, epochs: int = 12):
         there[:, lost] = False
     frames.add(read, there, np.arange(400), 0)
     net, aims = mlp(windows=(), dropout=0.0), torch.from_numpy(target)
-    teacher, history = train_mlp(net, frames.gather(), aims, torch.ones_like(aims), folds(1, 2), epochs=epochs,
+    teacher, history = train_mlp(net, frames.gather(), aims, torch.ones_like(aims), left_out(1, 2), epochs=epochs,
                                  chance=Chance(0), scratch=scratch, **TRAINING)
     return net, teacher, history, read, target
 
@@ -201,7 +186,7 @@ def test_frames_and_behaviours_without_weight_teach_nothing(tmp_path):
     weight = torch.zeros_like(target)
     weight[:400, :2] = 1
     net = mlp(windows=(), dropout=0.0)
-    teacher, _ = train_mlp(net, frames.gather(), target, weight, folds(1, 2).repeat(1, 2), epochs=12,
+    teacher, _ = train_mlp(net, frames.gather(), target, weight, left_out(1, 2).repeat(1, 2), epochs=12,
                            chance=Chance(0), scratch=tmp_path, **TRAINING)
     said = teacher.probability(read)[:, 0]
     assert ((said > 0.5) == target[:400].numpy())[:, :2].mean() > 0.9
@@ -218,13 +203,13 @@ def test_each_member_learns_what_the_groups_say_that_it_does_not_leave_out(tmp_p
     """The groups contradict each other: member 0 leaves out group 0 and says what group 1 does, and the reverse."""
     frames, read, target = two_groups()
     target[400:] = 1 - target[400:]
-    teacher, _ = train_mlp(mlp(windows=(), dropout=0.0), frames.gather(), target, torch.ones_like(target), folds(2, 2),
+    teacher, _ = train_mlp(mlp(windows=(), dropout=0.0), frames.gather(), target, torch.ones_like(target), left_out(2, 2),
                            epochs=12, chance=Chance(0), scratch=tmp_path, **TRAINING)
     with torch.no_grad():
         says = teacher(head_inputs(read, (), 0, 400))[:, :, 0] > 0  # (E, N, C) of the IMU's head
     right = (says == target[:400].bool()).float().mean((1, 2))
     assert right[0] < 0.1 and right[1] > 0.9
-    opinion = second_opinion(teacher, frames.gather(), folds(2, 2))[:, 0]
+    opinion = second_opinion(teacher, frames.gather(), left_out(2, 2))[:, 0]
     assert ((opinion > 0.5) == target.numpy()).mean() < 0.1  # each group is judged by who learnt from the other
 
 
@@ -242,7 +227,7 @@ def test_labels_of_a_group_do_not_move_the_members_that_leave_it_out(tmp_path, m
         lying = target.clone()
         if group is not None:
             lying[400 * group : 400 * group + 400] = 1 - target[400 * group : 400 * group + 400]
-        train_mlp(mlp(windows=(), dropout=0.0), frames.gather(), lying, torch.ones_like(target), folds(2, 2), epochs=1,
+        train_mlp(mlp(windows=(), dropout=0.0), frames.gather(), lying, torch.ones_like(target), left_out(2, 2), epochs=1,
                   chance=Chance(0), scratch=tmp_path, **TRAINING)
     honest, *lies = grown
     for group, lie in enumerate(lies):

@@ -57,31 +57,51 @@ def session(seed, frames=600):
 def test_the_forest_finds_what_features_say_and_repeats_itself():
     train, (x, labels) = [session(s) for s in range(3)], session(7)
     settings = {"windows": (16,), "seed": 1, "trees": 20, "max_frames": 1000}
-    first, = random_forest(train, [x], **settings)
-    again, = random_forest(train, [x], **settings)
+    (first,), known = random_forest(train, [x], "aab", **settings)
+    (again,), _ = random_forest(train, [x], "aab", **settings)
     np.testing.assert_array_equal(first, again)
     assert first.shape == labels.shape
     assert all(average_precision(labels[:, c], first[:, c]) > 0.9 for c in range(2))
+    assert [len(p) for p in known] == [int((y >= 0).any(1).sum()) for _, y in train]
+
+
+def test_of_an_animal_speak_the_trees_that_did_not_learn_from_it():
+    """Two animals contradict each other: what is said of either is what the other's labels teach."""
+    (x, labels), (other, lies) = session(0), session(1)
+    lies = np.where(lies < 0, lies, 1 - lies).astype(np.int8)
+    settings = {"windows": (16,), "seed": 1, "trees": 20, "max_frames": 1000}
+    _, known = random_forest([(x, labels), (other, lies)], [x], ["F1", "M1"], **settings)
+    for said, y in zip(known, (labels, lies), strict=True):
+        y = y[(y >= 0).any(1)]
+        assert ((said > 0.5) == y)[y >= 0].mean() < 0.15
+
+
+def test_what_is_scored_in_one_animal_alone_is_not_left_out():
+    (x, labels), (other, rest) = session(0), session(1)
+    rest[:, 1] = -1
+    (said,), known = random_forest([(x, labels), (other, rest)], [x], ["F1", "M1"], windows=(16,), seed=1, trees=20,
+                                   max_frames=1000)
+    assert np.isfinite(said).all() and all(np.isfinite(p).all() for p in known)
 
 
 def test_the_forest_lives_with_missing_values_and_one_class():
     x, labels = session(0)
     x[100:200] = np.nan
     labels[:, 1] = 0
-    probability, = random_forest([(x, labels)], [x], windows=(16,), seed=0, trees=3, max_frames=300)
-    assert np.isfinite(probability).all() and (probability[:, 1] == 0).all()
+    (probability,), known = random_forest([(x, labels)], [x], ["F1"], windows=(16,), seed=0, trees=3, max_frames=300)
+    assert np.isfinite(probability).all() and (probability[:, 1] == 0).all() and known == []
     with pytest.raises(ValueError, match=r"behaviours \[1\]"):
-        random_forest([(x, np.stack([labels[:, 0], np.full(600, -1)], 1))], [x], windows=(16,), seed=0)
+        random_forest([(x, np.stack([labels[:, 0], np.full(600, -1)], 1))], [x], ["F1"], windows=(16,), seed=0)
 
 
 def test_validity_alone_tells_what_missingness_gives_away():
     rng = np.random.default_rng(0)
     labels = np.repeat(rng.random((40, 2)) < 0.4, 25, axis=0).astype(np.int8)
     valid = np.stack([np.ones(1000, bool), (labels[:, 0] == 0) | (rng.random(1000) < 0.3)], axis=1)
-    probability, = validity_only([(valid, labels)], [valid], windows=(16,), seed=0, trees=10)
+    (probability,), _ = validity_only([(valid, labels)], [valid], ["F1"], windows=(16,), seed=0, trees=10)
     assert average_precision(labels[:, 0], probability[:, 0]) > 0.9
     fresh = np.repeat(rng.random((40, 2)) < 0.4, 25, axis=0).astype(np.int8)
-    probability, = validity_only([(valid, labels)], [valid], windows=(16,), seed=0, trees=10)
+    (probability,), _ = validity_only([(valid, labels)], [valid], ["F1"], windows=(16,), seed=0, trees=10)
     assert average_precision(fresh[:, 1], probability[:, 1]) < 0.6
 
 

@@ -6,8 +6,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, log_loss
 
 from rbc.scoring.calibration import (
-    apply_platt, best_threshold, common_threshold, cross_fit, fit_mix, fit_platt, fit_thresholds, logit, mean_of_heads,
-    mix, sigmoid,
+    apply_platt, best_threshold, common_threshold, cross_fit, fit_mix, fit_platt, fit_thresholds, folds, logit,
+    mean_of_heads, mix, sigmoid,
 )
 
 
@@ -130,3 +130,24 @@ def test_no_group_meets_its_own_fit():
         assert not fit & own and fit | own == {4, 5, 6}
     with pytest.raises(ValueError, match="at least two groups; there is F5"):
         cross_fit({"F5": {5}}, len, lambda fit, own: fit)
+    assert cross_fit({"F5": {5}}, len, lambda fit, own: (fit, own), least=1) == {"F5": (0, {5})}
+
+
+@given(st.integers(2, 40), st.integers(2, 12))
+def test_every_group_is_left_out_by_some_member_and_no_member_leaves_out_all(groups, members):
+    left_out = folds(groups, members)
+    assert left_out.shape == (members, groups) and left_out.dtype == bool
+    by, of = left_out.sum(0), left_out.sum(1)
+    assert by.min() >= 1 and by.max() - by.min() <= (0 if groups >= members or members % groups == 0 else 1)
+    assert of.max() < groups and of.min() >= 1 and of.max() - of.min() <= 1
+    assert len(np.unique(left_out[:, : min(groups, members)], axis=1).T) == min(groups, members)  # the first ones by others
+
+
+def test_folds_of_a_few():
+    assert folds(2, 4).astype(int).tolist() == [[1, 0], [0, 1], [1, 0], [0, 1]]
+    assert folds(5, 2).astype(int).tolist() == [[1, 0, 1, 0, 1], [0, 1, 0, 1, 0]]
+
+
+@pytest.mark.parametrize(("groups", "members"), [(1, 1), (1, 6), (7, 1)])
+def test_a_single_group_or_member_leaves_nothing_out(groups, members):
+    assert folds(groups, members).shape == (members, groups) and not folds(groups, members).any()

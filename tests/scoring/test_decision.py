@@ -135,6 +135,27 @@ def test_halves_of_a_single_session_take_turns():
     np.testing.assert_array_equal(after.probability[:210], got.probability[:210])
 
 
+def test_what_is_known_of_training_animals_is_fitted_to_as_well():
+    guesses, labels = world()
+    more, taught = world(("F1D1", "F2D1"), seed=3)
+    known = {n: (more[n], taught[n]) for n in more}
+    others = {n: y for n, y in labels.items() if ANIMALS[n] != "F5"}
+    decision = Decision.fit(guesses | more, others | taught, Rules())
+    got = {s.name: s for s in cross_fitted(guesses, labels, ANIMALS, Rules(), known)}
+    assert list(got) == list(labels)
+    np.testing.assert_array_equal(got["F5D1"].probability, decision.probability(*guesses["F5D1"]))
+    np.testing.assert_array_equal(got["F5D1"].decision, decision.decide(got["F5D1"].probability))
+
+
+def test_a_single_animal_is_decided_by_what_is_known_of_others_alone():
+    guesses, labels = world(("F5D1", "F5D2"))
+    more, taught = world(("F1D1",), seed=3)
+    got = cross_fitted(guesses, labels, ANIMALS, Rules(), {"F1D1": (more["F1D1"], taught["F1D1"])})
+    decision = Decision.fit(more, taught, Rules())
+    for s in got:
+        np.testing.assert_array_equal(s.probability, decision.probability(*guesses[s.name]))
+
+
 def test_truth_is_scored_against_and_never_fitted_to():
     guesses, labels = world()
     truth = {n: np.ones_like(y) for n, y in labels.items()}
