@@ -33,7 +33,7 @@ def main() -> None:
     encoded = {name: encode(model.network, s, model.recipe) for name, s in own.items()}
     with writing(Path("data/train_mlp")) as out:
         mlp, said, history = self_train(
-            encoded, {n: with_slack(y, *rules.slack) for n, y in views.items()}, {n: read_guess(n) for n in own},
+            encoded, {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()}, {n: read_guess(n) for n in own},
             experiment.animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
             hidden_dim=params.model.hidden_dim, negative_focus=params.finetune.negative_focus,
             negative_weight=params.pseudo_label.negative_weight,
