@@ -1,6 +1,6 @@
 """What every learning stage begins with: seeds and threads set, aligned sessions loaded, each with its role."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from rbc.features import Recipe
 from rbc.outputs import fingerprint, scratch
 from rbc.params import Params
-from rbc.recordings.session import Session, load_sessions
+from rbc.recordings.session import NOT_SCORED, Session, load_sessions
 from rbc.scoring.splits import assign, view
 
 ALIGNED = Path("data/align_data")
@@ -70,6 +70,20 @@ class Experiment:
         """Label views (T, C) of the sessions in which something was scored under that role."""
         views = {name: view(session, role, self.roles) for name, session in self.sessions.items()}
         return {name: labels for name, labels in views.items() if (labels >= 0).any()}
+
+    @property
+    def lessons(self) -> dict[str, np.ndarray]:
+        """What training learns from: its label views (T, C), or (A, T, C) of each annotator, who is taken to agree with
+        the others on what only they scored."""
+        views = self.labels("train")
+        if self.params.data.annotators == "consensus":
+            return views
+        return {name: self._each(name, y) for name, y in views.items()}
+
+    def _each(self, name: str, consensus: np.ndarray) -> np.ndarray:
+        session = self.sessions[name]
+        own = [view(replace(session, labels=track), "train", self.roles) for track in session.annotators]
+        return np.stack([np.where(track == NOT_SCORED, consensus, track) for track in own or [consensus]])
 
     def scratch(self, stage: str, sections: tuple[str, ...], inputs: list[Path]) -> Path:
         """Folder of the checkpoints of exactly this run."""

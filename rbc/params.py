@@ -38,6 +38,7 @@ class Ontology(Section):
 class Data(Section):
     root: str
     behaviours: tuple[str, ...]
+    annotators: Literal["consensus", "each"]
     animal_pattern: str
     body_axis: tuple[str, str]
     head_axis: tuple[str, str]

@@ -28,7 +28,8 @@ def main() -> None:
         model = load_model(PRETRAINED)
         views = experiment.labels("train")
         ledger = Ledger.load(PRETRAINED / "trained_on.json")
-        labelled = Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles, views)
+        labelled = Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles,
+                          experiment.lessons)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
         before = figures(model, experiment, views)
         align_sessions(

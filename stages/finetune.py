@@ -30,7 +30,7 @@ def main() -> None:
     settings = params.finetune.model_dump(exclude={"onset_slack_s", "offset_slack_s", "dwa", "dwa_temperature"})
     with writing(Path("data/finetune")) as out:
         model = load_model(PRETRAINED, ALIGNED_ADAPTERS)
-        views = {name: with_slack(y, *experiment.slack) for name, y in experiment.labels("train").items()}
+        views = {name: with_slack(y, *experiment.slack) for name, y in experiment.lessons.items()}
         ledger = Ledger.load(ALIGNED_ADAPTERS / "trained_on.json")
         labelled = Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles, views)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)

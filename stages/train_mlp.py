@@ -32,11 +32,11 @@ def main() -> None:
     rules = Rules(settings.decoder, settings.smooth_window, experiment.slack)
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
-    taught = {n: with_slack(y, *rules.slack) for n, y in views.items()}
     encoded = {name: encode(model.network, s, model.recipe) for name, s in own.items()}
     with writing(Path("data/train_mlp")) as out:
         mlp, said, history = self_train(
-            encoded, taught, {n: read_guess(n) for n in own},
+            encoded, {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()},
+            {n: read_guess(n) for n in own},
             experiment.animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
             hidden_dim=params.model.hidden_dim, negative_focus=params.finetune.negative_focus,
             negative_weight=params.pseudo_label.negative_weight,
@@ -46,8 +46,9 @@ def main() -> None:
         features = [scaled_features(model.network, s, model.recipe) for s in own.values()]
         soft = [mean_of_heads(said[name], encoded[name].there) for name in own]
         classifier = Classifier(model, mlp, fit_class_map(features, soft))
-        judged = folds(len({experiment.animals[name] for name in taught}), settings.members).any()
-        known = known_of(said, encoded, taught) if judged else NOTHING
+        judged = folds(len({experiment.animals[name] for name in views}), settings.members).any()
+        slackened = {n: with_slack(y, *rules.slack) for n, y in views.items()}
+        known = known_of(said, encoded, slackened) if judged else NOTHING
         for name, ((probability, there), labels) in known.items():
             write_known(out / KNOWN / f"{name}.npz", labels, rbc=probability, there=there)
         sessions = {name: experiment.sessions[name] for name in held}
@@ -70,10 +71,10 @@ def main() -> None:
         write_table(Path("plots/train_mlp.tsv"), pd.DataFrame(history))
 
 
-def known_of(said: dict[str, np.ndarray], encoded: dict[str, Encoded], taught: dict[str, np.ndarray]) -> Known:
+def known_of(said: dict[str, np.ndarray], encoded: dict[str, Encoded], labels: dict[str, np.ndarray]) -> Known:
     """The scored frames of the labelled sessions."""
-    rows = {name: scored_rows(y) for name, y in taught.items()}
-    return {n: ((said[n][r], encoded[n].there[r]), taught[n][r]) for n, r in rows.items()}
+    rows = {name: scored_rows(y) for name, y in labels.items()}
+    return {n: ((said[n][r], encoded[n].there[r]), labels[n][r]) for n, r in rows.items()}
 
 
 def read_guess(name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """Loaders: which frames a batch holds. Everything served goes through Corpus.batch, which writes it into the ledger.
 
-B crops, T frames, C behaviours.
+B crops, T frames, C behaviours, A annotators.
 """
 
 import numpy as np
@@ -10,11 +10,14 @@ from torch import Tensor
 from rbc.features import Crop, Recipe, session_crop
 from rbc.recordings.session import NOT_SCORED, Session
 from rbc.scoring.bouts import find_bouts
+from rbc.scoring.labels import union
 from rbc.scoring.splits import Ledger
 
 
 class Corpus:
-    """Sessions that a stage may learn from, cut into crops; remembers what it served."""
+    """Sessions that a stage may learn from, cut into crops; remembers what it served.
+
+    labels: (T, C), or (A, T, C) of each annotator, of whom every crop hears one."""
 
     def __init__(self, sessions: dict[str, Session], recipe: Recipe, setups: tuple[str, ...], ledger: Ledger,
                  roles: dict[str, str], labels: dict[str, np.ndarray] | None = None):
@@ -34,12 +37,14 @@ class Corpus:
         crop = Crop(*(torch.cat(list(column)) for column in zip(*(vars(p).values() for p in parts), strict=True)))
         return crop if span == frames else warped(crop, frames)
 
-    def labels_of(self, picks: list[tuple[str, int]], frames: int, warp: float = 1.0) -> Tensor:
-        """Labels (B, T, C) of the same stretches; -1 beyond a session's ends."""
+    def labels_of(self, picks: list[tuple[str, int]], frames: int, rng: np.random.Generator,
+                  warp: float = 1.0) -> Tensor:
+        """Labels (B, T, C) of the same stretches, each by one of its annotators; -1 beyond a session's ends."""
         span = max(int(round(frames * warp)), 2)
         out = []
         for name, start in picks:
-            track = self.labels[name]
+            voices = self.labels[name].reshape(-1, *self.labels[name].shape[-2:])
+            track = voices[rng.integers(len(voices))]
             piece = np.full((span, track.shape[1]), NOT_SCORED, track.dtype)
             stop = min(start + span, len(track))
             piece[: stop - start] = track[start:stop]
@@ -118,12 +123,13 @@ class LabelSampler:
     def __init__(self, corpus: Corpus, frames: int, balance: float):
         self.frames = frames
         self.length = {name: corpus.frames(name) for name in corpus.names}
-        self.spans = [(n, a, b) for n, y in corpus.labels.items() for a, b in find_bouts((y != NOT_SCORED).any(1))]
+        labels = {name: union(y) for name, y in corpus.labels.items()}
+        self.spans = [(n, a, b) for n, y in labels.items() for a, b in find_bouts((y != NOT_SCORED).any(1))]
         if not self.spans:
             raise ValueError("no labelled frame in any training session: at least one needs labels")
         self.bouts = [
-            [(n, a, b) for n, y in corpus.labels.items() for a, b in find_bouts(y[:, c] == 1)]
-            for c in range(next(iter(corpus.labels.values())).shape[1])
+            [(n, a, b) for n, y in labels.items() for a, b in find_bouts(y[:, c] == 1)]
+            for c in range(next(iter(labels.values())).shape[1])
         ]
         seconds = np.array([sum(b - a for _, a, b in bouts) for bouts in self.bouts], float)
         weight = np.where(seconds > 0, np.maximum(seconds, 1) ** -balance, 0)

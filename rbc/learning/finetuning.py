@@ -32,7 +32,7 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
              precision: str, name: str = "finetune") -> tuple[Network, list[dict]]:
     """The averaged teacher, which is what later stages use, and the history.
 
-    labelled: training sessions with labels (T, C); everything: sessions for the consistency term, None = leave it out.
+    labelled: training sessions with labels; everything: sessions for the consistency term, None = leave it out.
     """
     near_bouts = LabelSampler(labelled, crop_frames, balance)
     anywhere = SetupSampler(everything, crop_frames) if everything else None
@@ -43,7 +43,7 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
     def step(i: int) -> dict[str, Tensor]:
         warp = float(chance.rng.uniform(1 - time_warp, 1 + time_warp))
         picks = near_bouts.draw(batch_size, chance.rng)
-        labels = labelled.labels_of(picks, crop_frames, warp)
+        labels = labelled.labels_of(picks, crop_frames, chance.rng, warp)
         clean = labelled.batch(picks, crop_frames, warp)
         crop = augment(clean, chance.generator, **augmentation)
         view = _forgetful(_noisy(view_of(crop, labelled.recipe, network), noise_std, chance), chance)

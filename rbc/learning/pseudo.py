@@ -49,8 +49,8 @@ def relabel(probability: Mapping[str, np.ndarray], encoded: Mapping, labels: Map
             judged: Mapping | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Soft labels (T, C) and state (T, C) of every session, real labels spared.
 
-    probability: the heads' (T, M, C); encoded: what heads are `there` and the `similarity` to prototypes; labels: (T, C)
-    of the labelled sessions. The cuts come from the frames of these sessions that nobody scored.
+    probability: the heads' (T, M, C); encoded: what heads are `there` and the `similarity` to prototypes; labels: of
+    the labelled sessions. The cuts come from the frames of these sessions that nobody scored.
     judged: further sessions (probability, there, similarity) that take the same cuts, to see how good they are.
     """
     guess = {n: teacher_probability(p, encoded[n].there) for n, p in probability.items()}
@@ -69,13 +69,14 @@ def relabel(probability: Mapping[str, np.ndarray], encoded: Mapping, labels: Map
 
 
 def without_doubtful(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Labels (T, C) in which those that a second opinion (T, C) contradicts are not scored: absent where it is as high
+    """Tracks in which labels that a second opinion (T, C) contradicts are not scored: absent where it is as high
     as on average where the behaviour was annotated, present where it is as low as on average where it was not.
 
     The opinion must come from a model that has not learnt these labels. Annotators miss and confuse bouts; the cuts
     are those of confident learning (arXiv 1911.00068), by behaviour, so that rare ones keep theirs.
     """
-    said, pooled = (np.concatenate([x[n] for n in labels]) for x in (opinion, labels))
+    said, pooled = (np.concatenate([x.reshape(-1, x.shape[-1]) for x in column]) for column in zip(
+        *(np.broadcast_arrays(opinion[n], y) for n, y in labels.items()), strict=True))
     high, low = (_mean_where(said, pooled == state) for state in (PRESENT, ABSENT))
     out = {}
     for name, y in labels.items():

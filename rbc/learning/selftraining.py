@@ -1,7 +1,7 @@
 """Rounds of the MLP on real and pseudo labels. What members say of animals that they have not learnt from decides, for
 the next round, which labels are doubtful and what the unlabelled frames carry.
 
-T frames, N of them looked at, D latent, C behaviours, M heads, E members, G groups.
+T frames, N of them looked at, D latent, C behaviours, M heads, E members, G groups, A annotators.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from rbc.learning.pretraining import history_rows
 from rbc.learning.pseudo import relabel, without_doubtful
 from rbc.learning.training import Chance
 from rbc.scoring.calibration import folds, mean_of_heads
-from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence
+from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence, union
 
 STRIDE = 4  # neighbouring unlabelled frames say much the same
 
@@ -28,13 +28,13 @@ def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray],
                scratch: Path) -> tuple[WindowMlp, dict[str, np.ndarray], list[dict]]:
     """The MLP of the last round, what members that did not learn from a session's group say of it, and the history.
 
-    labels: (T, C) of the labelled sessions; guessed: soft labels (T, C) and state (T, C) of sessions, may be empty;
-    groups: animal of every encoded session; pseudo: settings of `relabel` between rounds. What members say is that of
-    every head (T, M, C), NaN in the frames that were not looked at.
+    labels: (T, C) of the labelled sessions, or (A, T, C); guessed: soft labels (T, C) and state (T, C) of sessions, may
+    be empty; groups: animal of every encoded session; pseudo: settings of `relabel` between rounds. What members say is
+    that of every head (T, M, C), NaN in the frames that were not looked at.
     """
     looked = {n: frames_of(labels.get(n), len(e.there)) for n, e in encoded.items()}
     thin = {n: e.at(looked[n]) for n, e in encoded.items()}
-    labels = {n: y[looked[n]] for n, y in labels.items()}
+    labels = {n: y[..., looked[n], :] for n, y in labels.items()}
     guessed = {n: tuple(x[looked[n]] for x in pair) for n, pair in guessed.items()}
     labelled = len({groups[n] for n in labels})
     places = {g: i % labelled for i, g in enumerate(dict.fromkeys(groups[n] for n in (*labels, *encoded)))}
@@ -71,17 +71,19 @@ def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray],
 
 
 def frames_of(labels: np.ndarray | None, frames: int) -> np.ndarray:
-    """Frames (N,) to look at: those with a label (T, C), and every fourth of the others."""
+    """Frames (N,) to look at: those with a label (T, C) or (A, T, C), and every fourth of the others."""
     wanted = np.arange(frames) % STRIDE == 0
-    return np.flatnonzero(wanted if labels is None else wanted | (labels != NOT_SCORED).any(1))
+    return np.flatnonzero(wanted if labels is None else wanted | (union(labels) != NOT_SCORED).any(1))
 
 
 def aim(labels: np.ndarray | None, guessed: tuple | None, shape: tuple[int, int], pseudo_weight: float,
         negative_weight: float) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and weights (N, C) f4: real labels where there are any, else pseudo labels with less weight."""
-    real = np.full(shape, NOT_SCORED, np.int8) if labels is None else labels
+    """Targets and weights (N, C) f4: real labels where there are any (the share of the annotators who
+    scored it that saw it), else pseudo labels with less weight."""
+    real = np.full((1, *shape), NOT_SCORED, np.int8) if labels is None else labels.reshape(-1, *shape)  # (A, N, C)
+    scored, present = (real != NOT_SCORED).sum(0), (real == PRESENT).sum(0)
     soft, state = guessed or (np.zeros(shape), np.full(shape, NOT_SCORED, np.int8))
-    unknown = (real == NOT_SCORED) & (state != NOT_SCORED)
+    unknown = (scored == 0) & (state != NOT_SCORED)
     pseudo = pseudo_weight * np.where(state == PRESENT, 1.0, negative_weight)
-    weight = np.where(real != NOT_SCORED, 1.0, unknown * pseudo)
-    return np.where(real != NOT_SCORED, real == PRESENT, soft).astype(np.float32), weight.astype(np.float32)
+    weight = np.where(scored > 0, 1.0, unknown * pseudo)
+    return np.where(scored > 0, present / np.maximum(scored, 1), soft).astype(np.float32), weight.astype(np.float32)

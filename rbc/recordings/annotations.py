@@ -53,20 +53,20 @@ class Annotation:
 
 def read_annotations(
     path: Path, span_s: tuple[tuple[float, float], ...], pose_rate_hz: float, *, subject: str = "",
-    point_s: float = float("nan"),
+    point_s: float = float("nan"), chapters_s: tuple[float, ...] = (),
 ) -> Annotation:
     """Annotation of one file, its format told from its content.
 
     `span_s` are the annotated stretches in s of video time (event files need one, from here or from the file),
-    `pose_rate_hz` turns frame numbers into video time, `subject` picks one where BORIS scored several, and a
-    POINT event lasts `point_s` (NaN = is refused).
+    `pose_rate_hz` turns frame numbers into video time, `subject` picks one where BORIS scored several, a POINT event
+    lasts `point_s` (NaN = is refused), and `chapters_s` are the durations of the files that the video is made of.
     Raises RecordingError: unknown format, unpaired START or STOP, no span, numbers that do not parse.
     """
     path = Path(path)
     lines = read_lines(path)
     name, header = recognise(path, lines)
     if name in BORIS:
-        events = BORIS[name](path, lines[header], header, boris.Asked(pose_rate_hz, subject, point_s))
+        events = BORIS[name](path, lines[header], header, boris.Asked(pose_rate_hz, subject, point_s, chapters_s))
         annotation = _events(path, events.bouts, events.problems, tuple(span_s) or events.spans)
         annotation = replace(annotation, notes=events.notes)
     elif name == "caltech":

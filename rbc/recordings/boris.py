@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 
 from rbc.recordings.errors import RecordingError
+from rbc.recordings.playlist import Playlist, queue_problem, read_players
 from rbc.recordings.tables import MISSING, listed, numbers, read_first_lines, read_table, require_columns, separator
 
 Event = tuple[str, float, float, int]
 """Behaviour, start_s, stop_s, line in the file."""
 Spans = tuple[tuple[float, float], ...]
 RATE_TOLERANCE = 0.01
-OFFSET = "Time offset (s)"
+OFFSET, DURATION = "Time offset (s)", "Media duration (s)"
 MEDIA = ("Media file name", "Media file path", "Media file")
 POINT = "a POINT event has no duration; needs START and STOP, or how long it lasts in the manifest's point_s"
 
@@ -34,6 +35,8 @@ class Asked:
     """Whose events count where several were scored."""
     point_s: float
     """Duration given to POINT events; NaN = none."""
+    chapters_s: tuple[float, ...] = ()
+    """Durations of the files that the session's video is made of; empty = not known."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,9 @@ class Events:
 
 def read_tabular(path: Path, header: str, skip: int, asked: Asked) -> Events:
     """Bouts of a tabular export paired in order of time, each behaviour with its subject and modifiers."""
-    table, spans, notes = _read(path, header, skip, asked)
+    table, spans, notes, playlist = _read(path, header, skip, asked)
     require_columns(path, table, ("Time", "Behavior", "Behavior type"))
-    times = numbers(path, table["Time"], "Time")
+    times = _times(path, table, "Time", playlist)
     problems = _empty_cells(path, table, ("Behavior", "Time"))
     modifiers = _modifiers(table)
     subjects = table.get("Subject", pd.Series("", index=table.index))
@@ -84,12 +87,12 @@ def read_tabular(path: Path, header: str, skip: int, asked: Asked) -> Events:
 
 def read_aggregated(path: Path, header: str, skip: int, asked: Asked) -> Events:
     """Bouts of an aggregated export."""
-    table, spans, notes = _read(path, header, skip, asked)
+    table, spans, notes, playlist = _read(path, header, skip, asked)
     require_columns(path, table, ("Behavior", "Start (s)", "Stop (s)"))
     point = table.get("Behavior type", pd.Series("", index=table.index)).str.upper() == "POINT"
     refused = np.flatnonzero(point) if not asked.point_s > 0 else []
     problems = listed(refused, lambda i: f"{path}: line {table.index[i]}: {table['Behavior'].iloc[i]!r}: {POINT}")
-    starts, stops = (numbers(path, table[name], name) for name in ("Start (s)", "Stop (s)"))
+    starts, stops = (_times(path, table, name, playlist) for name in ("Start (s)", "Stop (s)"))
     stops = np.where(point, starts + asked.point_s, stops)
     needed = ("Behavior", "Start (s)", "Stop (s)")
     problems += _empty_cells(path, table[~point], needed) + _empty_cells(path, table[point], needed[:2])
@@ -98,8 +101,9 @@ def read_aggregated(path: Path, header: str, skip: int, asked: Asked) -> Events:
     return Events(bouts, problems, spans, notes)
 
 
-def _read(path: Path, header: str, skip: int, asked: Asked) -> tuple[pd.DataFrame, Spans, tuple[str, ...]]:
-    """Event rows of one observation, one video and one subject, as text; the observation interval, if stated; notes."""
+def _read(path: Path, header: str, skip: int, asked: Asked) -> tuple[pd.DataFrame, Spans, tuple[str, ...], Playlist]:
+    """Event rows of one observation and one subject, as text; the observation interval, if stated; notes; where the
+    times lie in the video."""
     mark = separator(header)
     table = read_table(path, text=True, separator=mark, skip=skip)
     names = {name: "FPS" if name.upper().startswith("FPS") else name.capitalize() for name in table.columns}
@@ -122,43 +126,58 @@ def _read(path: Path, header: str, skip: int, asked: Asked) -> tuple[pd.DataFram
         problems.append(f"{path}: column 'Observation id': {len(seen)} observations ({', '.join(seen[:4])}); needs one "
                         "a file")  # fmt: skip
     above = [[cell.strip(' "') for cell in line.split(mark, 1)] for line in read_first_lines(path, skip)]
-    stated = [(OFFSET, value) for value in _distinct(table, OFFSET)]
-    stated += [cells for cells in above if len(cells) == 2 and cells[0].lower().startswith("time offset")]
-    for name, offset in stated:
+    for name, offset in [cells for cells in above if len(cells) == 2 and cells[0].lower().startswith("time offset")]:
         if offset.strip("0.-+:," + mark):
             problems.append(f"{path}: {name!r} is {offset.strip(mark)}; needs 0: times in s of video time")
-    media = _media(table, above)
-    if len(media) > 1:
-        problems.append(f"{path}: {len(media)} media files in the observation ({', '.join(media[:4])}); needs one a "
-                        "file: times run on over all of them")  # fmt: skip
+    offsets = _distinct(table, OFFSET)
+    offset_s = float(pd.to_numeric(offsets[0], errors="coerce")) if offsets else 0.0
+    if len(offsets) > 1 or not np.isfinite(offset_s):
+        problems.append(f"{path}: {OFFSET!r} is {', '.join(offsets)}; needs one number")
+    players = read_players(_distinct(table, "Source"))
+    media = _media(table, players, above)
+    durations = _distinct(table, DURATION)[:1]
+    media_s = [float(pd.to_numeric(cell, errors="coerce")) for cells in durations for cell in cells.split(";")]
+    unplaced = queue_problem(players, media, media_s, asked.chapters_s) if len(media) > 1 else ""
+    if unplaced:
+        problems.append(f"{path}: {len(media)} media files in the observation ({', '.join(media[:4])}); {unplaced}")
     for fps in _distinct(table, "FPS"):
-        seen_hz = [pd.to_numeric(part, errors="coerce") for part in re.split(r"[;\s]+", fps)]
+        seen_hz = [pd.to_numeric(part, errors="coerce") for part in re.split(r"[;|\s]+", fps)]
         if any(asked.rate_hz > 0 and hz > 0 and abs(hz / asked.rate_hz - 1) > RATE_TOLERANCE for hz in seen_hz):
             problems.append(f"{path}: column 'FPS': the annotated video has {fps}; pose_rate_hz says {asked.rate_hz:g}")
     if problems:
         raise RecordingError(problems)
     if _modifiers(table).any():
         notes = (*notes, f"{path.name}: modifiers are not used")
+    if offset_s:
+        notes = (*notes, f"{path.name}: {OFFSET!r} of {offset_s:g} is taken off the times")
+    if len(media) > 1:
+        notes = (*notes, f"{path.name}: times run over {len(media)} media files, which are the chapters of video")
+    playlist = Playlist(offset_s, tuple(media_s[:-1]), asked.chapters_s[:-1]) if len(media) > 1 else Playlist(offset_s)
     ends = [_distinct(table, f"Observation interval {end}")[:1] for end in ("start", "stop")]
     start, stop = (float(pd.to_numeric(cells[0], errors="coerce")) if cells else np.nan for cells in ends)
-    return table, ((start, stop),) if 0 <= start < stop < np.inf else (), notes
+    start, stop = map(float, playlist.video_time([start, stop]))
+    sure = 0 <= start < stop < np.inf and not offset_s  # whether it includes an offset is not documented
+    return table, ((start, stop),) if sure else (), notes, playlist
 
 
-def _media(table: pd.DataFrame, above: list[list[str]]) -> list[str]:
-    """Media files that one player showed one after the other: by the events, the source and the preamble."""
-    shown = [_distinct(table, column) for column in MEDIA]
+def _media(table: pd.DataFrame, players: dict[str, list[str]], above: list[list[str]]) -> list[str]:
+    """Media files that one player showed one after the other: by the source, the events and the preamble."""
     queues: dict[str, list[str]] = {}
-    for source in _distinct(table, "Source"):
-        player = ""
-        for part in filter(None, map(str.strip, source.split(";"))):
-            named = re.match(r"player #(\d+):(.*)", part, re.IGNORECASE)
-            player, file = (named[1], named[2]) if named else (player, part)
-            queues.setdefault(player, []).append(file.strip())
     for cells in above:
         if len(cells) == 2 and re.fullmatch(r"player #\d+", cells[0], re.IGNORECASE):
-            queues.setdefault(f"above {cells[0]}", []).append(cells[1])
-    lists = [*shown, *(list(dict.fromkeys(queue)) for queue in queues.values())]
-    return max(lists, key=len)
+            queues.setdefault(cells[0], []).append(cells[1])
+    shown = [_distinct(table, column) for column in MEDIA]
+    return max([*players.values(), *shown, *(list(dict.fromkeys(queue)) for queue in queues.values())], key=len)
+
+
+def _times(path: Path, table: pd.DataFrame, column: str, playlist: Playlist) -> np.ndarray:
+    """(E,) s of video time of a column of times."""
+    stated, begin = numbers(path, table[column], column), playlist.offset_s
+    early = np.flatnonzero(stated < begin) if begin else []
+    if len(early):
+        raise RecordingError(listed(early, lambda i: f"{path}: line {table.index[i]}: column {column!r}: {stated[i]:g}"
+                                    f"; the video begins at {begin:g}, its {OFFSET!r}"))  # fmt: skip
+    return playlist.video_time(stated)
 
 
 def _modifiers(table: pd.DataFrame) -> pd.Series:

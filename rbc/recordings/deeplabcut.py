@@ -33,6 +33,8 @@ class Tracks:
     """What was filled in, with its count."""
     rows: np.ndarray | None = None
     """(R,) frames that the files have a row for; None = all."""
+    chapters: tuple[int, ...] = ()
+    """Frames of each file."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,10 @@ def read_tracks(paths: tuple[Path, ...], individual: str = "") -> Tracks:
     others = {name: np.concatenate([tracks.others[name] for tracks in chapters]) for name in first.others}
     if not np.isfinite(points[..., :2]).any():
         raise RecordingError(f"{paths[0]}: pose is all-NaN: {len(points)} frames without one tracked keypoint")
-    begins = np.cumsum([0, *(len(tracks.points) for tracks in chapters)])
-    rows = np.concatenate([tracks.rows + begin for tracks, begin in zip(chapters, begins)])
-    return Tracks(first.keypoints, points, others, tuple(note for tracks in chapters for note in tracks.notes), rows)
+    lengths = tuple(len(tracks.points) for tracks in chapters)
+    rows = np.concatenate([tracks.rows + begin for tracks, begin in zip(chapters, np.cumsum([0, *lengths]))])
+    notes = tuple(note for tracks in chapters for note in tracks.notes)
+    return Tracks(first.keypoints, points, others, notes, rows, lengths)
 
 
 def read_csv(path: Path) -> Sheet:

@@ -113,6 +113,7 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
             pairs = attempt(_pairs, row, moments, frame_s, label_rate, imu)
         elif not problems:
             clock_notes.append(f"{'imu_offset_s' if stated else 'sync'} is not used: needs pose and IMU on two clocks")
+    chapters_s = tuple(frames / label_rate for frames in tracks.chapters) if tracks else ()
     annotators, consensus = {}, None
     for name, path in row.labels:
         if is_arrays(path):
@@ -122,7 +123,8 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
                 consensus = read.labels
         else:
             read = attempt(annotations.read_annotations, path, row.span, label_rate,
-                           subject=row.subject or row.individual, point_s=row.point_s)  # fmt: skip
+                           subject=row.subject or row.individual, point_s=row.point_s,
+                           chapters_s=chapters_s)  # fmt: skip
             if read:
                 annotators[name] = read
     if problems:

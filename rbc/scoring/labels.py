@@ -1,4 +1,7 @@
-"""Label tracks (T, C) of 1 present, 0 absent, -1 not scored: what they hold, and how far they are to be trusted."""
+"""Label tracks of 1 present, 0 absent, -1 not scored: what they hold, and how far they are to be trusted.
+
+T frames, C behaviours, A annotators. A track is (T, C), or (A, T, C) where each of several annotators is learnt from.
+"""
 
 from collections.abc import Mapping
 
@@ -11,13 +14,18 @@ PRESENT, ABSENT, NOT_SCORED = 1, 0, -1
 
 def prevalence(tracks: Mapping[str, np.ndarray]) -> np.ndarray:
     """Share (C,) of the scored frames of all sessions that carry each behaviour; 0 where none is scored."""
-    pooled = np.concatenate(list(tracks.values()))
+    pooled = np.concatenate([y.reshape(-1, y.shape[-1]) for y in tracks.values()])
     return (pooled == PRESENT).sum(0) / np.maximum((pooled != NOT_SCORED).sum(0), 1)
 
 
 def scored_rows(labels: np.ndarray) -> np.ndarray:
     """(T,) bool: frames in which anything was scored, of labels (T, C)."""
     return (labels != NOT_SCORED).any(1)
+
+
+def union(labels: np.ndarray) -> np.ndarray:
+    """(T, C) of a track: present where any annotator says so, absent where those who looked do not."""
+    return labels.reshape(-1, *labels.shape[-2:]).max(0)
 
 
 def minutes(tracks: Mapping[str, np.ndarray], rate_hz: float) -> float:
@@ -27,16 +35,17 @@ def minutes(tracks: Mapping[str, np.ndarray], rate_hz: float) -> float:
 
 def unscored(tracks: Mapping[str, np.ndarray], name: str, frames: int) -> np.ndarray:
     """(T,) frames of a session in which no behaviour was scored."""
-    return (tracks[name] == NOT_SCORED).all(1) if name in tracks else np.ones(frames, bool)
+    return (union(tracks[name]) == NOT_SCORED).all(1) if name in tracks else np.ones(frames, bool)
 
 
 def with_slack(labels: np.ndarray, onset: int, offset: int) -> np.ndarray:
-    """Labels (T, C) in which `onset` frames before each bout and `offset` frames after it are not scored for it:
+    """The track in which `onset` frames before each bout and `offset` frames after it are not scored for it:
     annotators react late and end vaguely, and what they surely saw is enough."""
     out = labels.copy()
-    for c in range(labels.shape[1]):
-        for start, stop in find_bouts(labels[:, c] == PRESENT):
-            for a, b in ((max(start - onset, 0), start), (stop, stop + offset)):
-                piece = out[a:b, c]
-                piece[piece == ABSENT] = NOT_SCORED
+    for track in out.reshape(-1, *labels.shape[-2:]):
+        for column in track.T:
+            for start, stop in find_bouts(column == PRESENT):
+                for a, b in ((max(start - onset, 0), start), (stop, stop + offset)):
+                    piece = column[a:b]
+                    piece[piece == ABSENT] = NOT_SCORED
     return out

@@ -66,6 +66,9 @@ def test_aims_without_labels_are_pseudo_labels_and_without_either_nothing():
     target, weight = aim(labels, None, (3, 2), 0.5, 0.25)
     np.testing.assert_array_equal(weight, labels >= 0)
     assert target.tolist() == [[1, 0], [0, 1], [0, 0]]
+    each = np.stack([labels, np.where(labels == 1, 0, labels)])
+    target, weight = aim(each, (soft, state), (3, 2), 0.5, 0.25)
+    assert target.tolist() == [[0.5, 0], [0.75, 0.5], [0, 0.75]] and weight.tolist() == [[1, 1], [0, 1], [1, 0]]
     assert not any(x.any() for x in aim(None, None, (3, 2), 0.5, 0.25))
 
 
@@ -188,3 +191,14 @@ def test_every_member_that_ships_has_learnt_from_a_label(tmp_path):
     with torch.no_grad():
         says = mlp.eval()(head_inputs(world["b"].read, (), 0, 200))[:, :, 2] > 0
     assert (says.numpy() == pairs["b"][1]).mean((1, 2)).min() > 0.8
+
+
+def test_what_annotators_disagree_on_is_learnt_as_such_or_as_most_say(tmp_path):
+    """One of three never saw the behaviours that the latent shows."""
+    e, most = seen_by_all(200, 0)
+    seen, said = e.latents[2, :, :2] > 0.5, {}
+    for name, tracks in (("consensus", most), ("each", np.stack([most, 0 * most, most]))):
+        mlp, *_ = self_train({"a": e}, {"a": tracks}, {}, ANIMALS, **SETTINGS | EAGER, chance=Chance(0),
+                             scratch=tmp_path / name)
+        said[name] = mlp.probability(e.read).mean(1)[seen].mean()
+    assert said["consensus"] > 0.9 and said["each"] == pytest.approx(2 / 3, abs=0.1)

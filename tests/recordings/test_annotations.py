@@ -7,6 +7,7 @@ from real_data import folder
 from rbc.recordings.annotations import Annotation, check, read_annotations, to_frames
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.manifest import read_manifest
+from rbc.recordings.raw import read_raw
 
 KNOWN = ("walk", "rearing", "still")
 SPAN = ((0.0, 10.0),)
@@ -122,7 +123,10 @@ def test_one_subject_of_several(tmp_path):
         ([*EVENTS, event("", "START", 4), event("", "STOP", 5)], "line 6: column 'Behavior' is empty"),
         ([*EVENTS, event("walk", "START", -1), event("walk", "STOP", 0.5)], "needs 0 <= start <= stop"),
         ([*EVENTS, event("still", "START", 4, video="b.mp4")], r"2 media files in the observation \(a.mp4, b.mp4\)"),
-        ([event("walk", "START", 4, offset="12.5")], "'Time offset .s.' is 12.5; needs 0: times in s of video time"),
+        ([event("walk", "START", 4, offset="12.5")],
+         "line 2: column 'Time': 4; the video begins at 12.5, its 'Time offset .s.'"),
+        ([event("walk", "START", 4, offset="soon")], "'Time offset .s.' is soon; needs one number"),
+        ([*EVENTS, event("walk", "START", 4, offset="1")], "'Time offset .s.' is 0.000, 1; needs one number"),
         ([event("walk", "START", 4, fps="25")], "column 'FPS': the annotated video has 25; pose_rate_hz says 10"),
     ],
 )
@@ -155,7 +159,8 @@ def test_exports_of_older_versions(tmp_path):
 
 
 @pytest.mark.parametrize("change, message", [
-    ((4, "Player #1\tb.mp4"), r"2 media files in the observation \(a.mp4, b.mp4\); needs one a file: times run"),
+    ((4, "Player #1\tb.mp4"), r"2 media files in the observation \(a.mp4, b.mp4\); needs one a file, or 'Source' and "
+     "'Media duration .s.' of each: times run on over all of them"),
     ((9, "Time offset (s)\t12.5"), "'Time offset .s.' is 12.5; needs 0: times in s of video time"),
     ((9, "Time offset (hh:mm:ss)\t00:01:00"), "'Time offset .hh:mm:ss.' is 00:01:00; needs 0"),
     ((21, OLD[20].replace("slow", "left")), r"line 22: 'walk' \(left\) at 2 s: unpaired STOP: no START before it"),
@@ -166,13 +171,53 @@ def test_older_exports_that_are_refused(tmp_path, change, message):
         read_annotations(write(tmp_path / "a.tsv", [*OLD[:place], line, *OLD[place:]]), SPAN, 10)
 
 
-def test_media_that_follow_each_other_in_one_player_are_refused(tmp_path):
-    def source(text):
-        return write(tmp_path / "a.csv", [TABULAR, *(row.replace("1:a.mp4", text) for row in EVENTS)])
+def test_an_offset_is_taken_off_the_times(tmp_path):
+    rows = [event("walk", "START", "11.5", offset="10.5"), event("walk", "STOP", "12.5", offset="10.5")]
+    annotation = read_annotations(write(tmp_path / "a.csv", [TABULAR, *rows]), SPAN, 10)
+    assert annotation.bouts == (("walk", 1, 2),)
+    assert annotation.notes == ("a.csv: 'Time offset (s)' of 10.5 is taken off the times",)
+    rows = [bout("walk", 1, 2).replace(",0.000,", ",-3,")]
+    assert read_annotations(write(tmp_path / "b.csv", [AGGREGATED, *rows]), SPAN, 10).bouts == (("walk", 4, 5),)
+    header, rows = f"Observation interval start,Observation interval stop,{TABULAR}", [f"0.5,8,{row}" for row in rows]
+    path = write(tmp_path / "c.csv", [header, f"0.5,8,{event('walk', 'START', '11.5', offset='10.5')}"])
+    with pytest.raises(RecordingError, match="c.csv: event labels without a span"):  # which may include the offset
+        read_annotations(path, (), 10)
 
-    assert read_annotations(source("player #1:a.mp4;player #2:side.mp4"), SPAN, 10).bouts
-    with pytest.raises(RecordingError, match=r"2 media files in the observation \(z.mp4, a.mp4\); needs one a file"):
-        read_annotations(source("player #1:z.mp4;a.mp4"), SPAN, 10)
+
+def queued(path, source="player #1:a.mp4;b.mp4", durations="100.000;50.000", fps="10.000;10.000"):
+    """An export whose times run on over two media of 100 s and 50 s."""
+    events = [("START", 99), ("STOP", 101), ("START", 140), ("STOP", 149.5)]
+    rows = [event("walk", *cells, fps=fps).replace("1:a.mp4", source) for cells in events]
+    return write(path / "a.csv", [TABULAR, *(row.replace(f",10,{fps}", f",{durations},{fps}") for row in rows)])
+
+
+def test_media_of_one_player_are_the_chapters_of_video(tmp_path):
+    annotation = read_annotations(queued(tmp_path), ((0, 150),), 10, chapters_s=(100.4, 49.9))
+    assert [a for _, a, _ in annotation.bouts] == pytest.approx([99, 140.4])
+    assert [b for *_, b in annotation.bouts] == pytest.approx([101.4, 149.9])
+    assert annotation.notes == ("a.csv: times run over 2 media files, which are the chapters of video",)
+    shorter = read_annotations(queued(tmp_path), ((0, 150),), 10, chapters_s=(99.5, 50.0))
+    assert shorter.bouts[0] == ("walk", 99, pytest.approx(100.5))
+
+
+def test_players_side_by_side_show_one_video(tmp_path):
+    for source in ("player #1:a.mp4;player #2:side.mp4", "player #1:a.mp4|player #2:side.mp4"):
+        rows = [row.replace("1:a.mp4", source) for row in EVENTS]
+        assert len(read_annotations(write(tmp_path / "a.csv", [TABULAR, *rows]), SPAN, 10).bouts) == 2
+
+
+@pytest.mark.parametrize("changes, chapters_s, message", [
+    ({}, (), "the session has 0 chapters of video; needs as many, in the same order"),
+    ({}, (150.0,), "the session has 1 chapters of video; needs as many, in the same order"),
+    ({}, (50.0, 100.0), "a.mp4 lasts 100 s, its chapter of video 50.00 s; needs the same, in the same order"),
+    ({"durations": "100;NA"}, (100.0, 50.0), "needs one a file, or 'Source' and 'Media duration .s.' of each: times"),
+    ({"durations": "NA"}, (100.0, 50.0), "needs one a file, or 'Source' and 'Media duration .s.' of each: times"),
+    ({"source": "player #1:a.mp4;b.mp4|player #2:c.mp4;d.mp4", "durations": "100;50|100;50"}, (100.0, 50.0),
+     "2 players; needs one, whose media are the session's chapters of video"),
+])  # fmt: skip
+def test_media_that_follow_each_other_but_cannot_be_placed(tmp_path, changes, chapters_s, message):
+    with pytest.raises(RecordingError, match=r"a.csv: 2 media files in the observation \(a.mp4, b.mp4\); " + message):
+        read_annotations(queued(tmp_path, **changes), ((0, 150),), 10, chapters_s=chapters_s)
 
 
 def test_modifiers_pair_with_their_own_and_points_last_as_long_as_is_said(tmp_path):
@@ -310,3 +355,14 @@ def test_real_rats_have_12000_annotated_frames_each():
             bouts[name] += sum(what == name for what, *_ in annotation.bouts)
     assert len(names) == 10 and "base" not in names
     assert bouts["bite"] <= 33 and bouts["freezing"] <= 21 and min(bouts.values()) > 0
+
+
+def test_chapters_of_pose_place_the_media_that_boris_queued(tmp_path):
+    header = ["scorer,s,s,s", "bodyparts,nose,nose,nose", "coords,x,y,likelihood"]
+    for name, frames in (("1.csv", 1004), ("2.csv", 500)):
+        write(tmp_path / name, [*header, *(f"{i},5,6,1" for i in range(frames))])
+    queued(tmp_path)
+    write(tmp_path / "sessions.csv", ["session,animal,pose,imu,labels,pose_rate_hz,imu_rate_hz,span",
+                                      "F1D1,F1,1.csv;2.csv,,a.csv,10,,0-150"])  # fmt: skip
+    raw = read_raw(read_manifest(tmp_path, "")[0])
+    assert next(iter(raw.annotators.values())).bouts[1] == ("walk", pytest.approx(140.4), pytest.approx(149.9))

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbc.scoring.bouts import find_bouts
-from rbc.scoring.labels import minutes, prevalence, unscored, with_slack
+from rbc.scoring.labels import minutes, prevalence, union, unscored, with_slack
 
 tracks = st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=40).map(lambda t: np.array(t, np.int8)[:, None])
 
@@ -40,3 +40,14 @@ def test_slack_takes_back_absence_alone_and_only_near_bouts(track, onset, offset
     near = {t for a, b in find_bouts(track[:, 0] == 1) for t in (*range(a - onset, a), *range(b, b + offset))}
     for t, (old, new) in enumerate(zip(track[:, 0], out[:, 0], strict=True)):
         assert new == (-1 if old == 0 and t in near else old)
+
+
+def test_tracks_of_each_annotator():
+    one, other = np.array([[1, 0], [0, -1], [-1, -1], [-1, 0]], "i1"), np.array([[0, 0], [0, 1], [-1, -1], [0, 0]], "i1")
+    both = np.stack([one, other])
+    assert union(both).tolist() == [[1, 0], [0, 1], [-1, -1], [0, 0]]
+    np.testing.assert_array_equal(union(one), one)
+    assert prevalence({"a": both}).tolist() == [1 / 5, 1 / 5]
+    assert unscored({"a": both}, "a", 4).tolist() == [False, False, True, False]
+    np.testing.assert_array_equal(with_slack(both, 1, 1), [with_slack(one, 1, 1), with_slack(other, 1, 1)])
+    assert (with_slack(both, 1, 1) != both).any() and both[0, 1, 0] == 0
