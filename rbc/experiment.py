@@ -49,7 +49,8 @@ class Experiment:
         union = lambda field: tuple(dict.fromkeys(n for s in self.sessions.values() for n in getattr(s, field)))  # noqa: E731
         data = self.params.data
         return Recipe(self.rate_hz, union("keypoints"), data.body_axis, data.head_axis,
-                      union("imu_names"), union("band_names"), union("ready_imu_names"), union("ready_pose_names"))
+                      union("imu_names"), union("band_names"), union("ready_imu_names"), union("ready_pose_names"),
+                      any(s.other.shape[1] for s in self.sessions.values()))
 
     @property
     def slack(self) -> tuple[int, int]:

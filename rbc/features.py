@@ -5,7 +5,7 @@ Missing values come in as NaN and go out as NaN; the adapter turns them into zer
 missing keypoints are features of their own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+ENDS = ("front", "rear")
 IMU_CHANNELS = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
 GRAVITY = 9.81
 
@@ -24,6 +25,7 @@ class Crop:
     imu: Tensor  # (B, T, 6) m/s², rad/s
     bands: Tensor  # (B, T, F) log10 power
     pose: Tensor  # (B, T, K, 3) px, px, likelihood
+    other: Tensor  # (B, T, 2, 3) ENDS of the nearest other animal's trunk, as pose; (B, T, 0, 3) where nobody is
     ready_imu: Tensor  # (B, T, F)
     ready_pose: Tensor  # (B, T, F)
     there: Tensor  # (B, T, 2) has the modality anything to read? Interpolated counts, as do doubtful clocks
@@ -47,6 +49,8 @@ class Recipe:
     band_names: tuple[str, ...]
     ready_imu_names: tuple[str, ...]
     ready_pose_names: tuple[str, ...]
+    others: bool = False
+    """Is another animal seen in any session?"""
 
     def frames(self, seconds: float) -> int:
         """Odd number of frames that spans `seconds`."""
@@ -71,7 +75,7 @@ def imu_features(crop: Crop, recipe: Recipe) -> Tensor:
 
 def pose_features(crop: Crop, recipe: Recipe) -> Tensor:
     """(B, T, F) of the keypoints seen from the animal: places, velocities and agitation in body lengths, speeds and
-    angles of trunk and head, sizes, and which keypoints are missing."""
+    angles of trunk and head, sizes, and which keypoints are missing; then of the nearest other animal, if any."""
     if not recipe.keypoints:
         return crop.ready_pose
     points = crop.pose[..., :2] / crop.body_length_px[:, None, None, None]  # (B, T, K, 2) body lengths
@@ -104,7 +108,27 @@ def pose_features(crop: Crop, recipe: Recipe) -> Tensor:
         running_mean(turn_trunk, recipe.frames(0.5)) / 3, running_mean(turn_head, recipe.frames(0.5)) / 3,
         relative, sizes, running_mean(sizes, recipe.frames(1.0)), missing, running_mean(missing, recipe.frames(1.0)),
     ]
+    if recipe.others:
+        ends = crop.other[..., :2] / crop.body_length_px[:, None, None, None]  # (B, T, 2, 2) body lengths
+        columns += _towards(ends, nose, front, rear, egocentric, recipe)
     return torch.cat([*columns, crop.ready_pose], dim=-1)  # (B, T, F)
+
+
+def _towards(
+    ends: Tensor, nose: Tensor, front: Tensor, rear: Tensor, egocentric: Callable[[Tensor], Tensor], recipe: Recipe
+) -> list[Tensor]:
+    """Features, each (B, T, F), of the other animal's ENDS (B, T, 2, 2) beside the own points (B, T, 2), body lengths:
+    how far its centre, its rear from the nose and its front from the rear are, how fast the centres approach, where it
+    is and where it looks (cos, sin from the own trunk), and which of its ends are missing."""
+    step = max(recipe.frames(0.1) // 2, 1)
+    away = ends.mean(2) - (front + rear) / 2
+    distance = away.norm(dim=-1, keepdim=True)
+    sniffing, sniffed = ((ends[:, :, k] - own).norm(dim=-1, keepdim=True) for k, own in ((1, nose), (0, rear)))
+    # of the distance, not of the places: it is continuous where another one becomes the nearest
+    approach = -difference(running_mean(distance, recipe.frames(0.2)), step) * recipe.rate_hz / (2 * step)
+    trunk = ends[:, :, 0] - ends[:, :, 1]
+    bearing, heading = (egocentric(v / v.norm(dim=-1, keepdim=True).clamp_min(1e-3)) for v in (away, trunk))
+    return [distance, sniffing, sniffed, approach, bearing, heading, ends.isnan().any(-1).float()]
 
 
 def programmed_targets(crop: Crop, recipe: Recipe) -> tuple[Tensor, Tensor]:
@@ -190,8 +214,9 @@ def empty_crop(recipe: Recipe, frames: int) -> Crop:
     nothing = lambda *shape: torch.full((1, frames, *shape), torch.nan)  # noqa: E731
     return Crop(
         nothing(6), nothing(len(recipe.band_names)), nothing(len(recipe.keypoints), 3),
-        nothing(len(recipe.ready_imu_names)), nothing(len(recipe.ready_pose_names)),
-        torch.zeros(1, frames, 2, dtype=torch.bool), torch.ones(1), torch.zeros(1, dtype=torch.long),
+        nothing(len(ENDS) * recipe.others, 3), nothing(len(recipe.ready_imu_names)),
+        nothing(len(recipe.ready_pose_names)), torch.zeros(1, frames, 2, dtype=torch.bool), torch.ones(1),
+        torch.zeros(1, dtype=torch.long),
     )
 
 
@@ -210,6 +235,7 @@ def session_crop(session, start: int, stop: int, recipe: Recipe, row: int = 0) -
 
     imu = columns(session.imu, session.imu_names, IMU_CHANNELS)
     pose = columns(session.pose, session.keypoints, recipe.keypoints)[..., [0, 1, -1]]  # the height of 3D is left out
+    other = columns(session.other, ENDS[: session.other.shape[1]], ENDS if recipe.others else ())
     ready_imu = columns(session.ready_imu, session.ready_imu_names, recipe.ready_imu_names)
     ready_pose = columns(session.ready_pose, session.ready_pose_names, recipe.ready_pose_names)
     axis = [recipe.keypoints.index(name) for name in recipe.body_axis if name in recipe.keypoints]
@@ -218,8 +244,8 @@ def session_crop(session, start: int, stop: int, recipe: Recipe, row: int = 0) -
     there = [felt | ready_imu.isfinite().any(-1), seen | ready_pose.isfinite().any(-1)]
     scale = session.body_length_px if np.isfinite(session.body_length_px) else 1.0
     return Crop(
-        imu, columns(session.bands, session.band_names, recipe.band_names), pose, ready_imu, ready_pose,
-        torch.stack(there, -1), torch.tensor([scale], dtype=torch.float32), torch.tensor([row]),
+        imu, columns(session.bands, session.band_names, recipe.band_names), pose, other, ready_imu,
+        ready_pose, torch.stack(there, -1), torch.tensor([scale], dtype=torch.float32), torch.tensor([row]),
     )
 
 

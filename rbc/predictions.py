@@ -58,6 +58,8 @@ def fit_to_model(session: Session, recipe: Recipe) -> tuple[Session, list[str]]:
             notes.append(f"{modality} lacks {', '.join(lacking)}")
         if foreign:
             notes.append(f"{modality} has what the model does not know, ignored: {', '.join(foreign)}")
+    if bool(session.other.shape[1]) != recipe.others and session.valid[:, 1].any():
+        notes.append(f"pose {'lacks another animal' if recipe.others else 'has another animal, ignored'}")
     return session, notes
 
 

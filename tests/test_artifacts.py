@@ -10,6 +10,7 @@ from tiny import EVERY_ENCODER
 from rbc.artifacts import ADAPTERS, NETWORK, load_model, load_tensors, save_adapters, save_network, save_tensors
 from rbc.features import Recipe
 from rbc.inference import encode
+from rbc.predictions import fit_to_model
 
 
 def save(model, folder):
@@ -62,6 +63,24 @@ def test_a_model_without_one_modality_can_be_built_and_saved(tmp_path):
     loaded = load_model(folder)
     assert loaded.recipe == recipe and loaded.network.pose_adapter.shared is None
     assert np.isfinite(encode(loaded.network, tiny.session(), recipe).latents).all()
+
+
+def test_a_model_of_several_animals_reads_sessions_of_one_and_the_other_way_round(tmp_path):
+    alone = tiny.session(report={"keypoints": list(tiny.KEYPOINTS)})
+    met = replace(alone, other=np.array(alone.pose[:, [1, 3]] + np.float32([90, 0, 0])))
+    social, single = (save(tiny.model(recipe=replace(tiny.RECIPE, others=others)), tmp_path / str(others))
+                      for others in (True, False))
+    said = {}
+    for folder in (social, single):
+        model = load_model(folder)
+        for session in (alone, met):
+            fitted, notes = fit_to_model(session, model.recipe)
+            said[folder.name, session is met] = encode(model.network, fitted, model.recipe).latents, notes
+    assert all(np.isfinite(latents).all() for latents, _ in said.values())
+    np.testing.assert_array_equal(said["False", True][0], said["False", False][0])
+    assert np.abs(said["True", True][0] - said["True", False][0])[1].max() > 1e-3
+    assert [notes for _, notes in said.values()] == [
+        ["pose lacks another animal"], [], [], ["pose has another animal, ignored"]]  # fmt: skip
 
 
 def test_tensors_come_back_and_their_order_does_not_matter(tmp_path):

@@ -50,7 +50,9 @@ def test_features_are_made_of_everything_that_any_session_has(params, aligned):
     recipe = Experiment.open(params, aligned).recipe
     assert set(recipe.keypoints) == {"ear", *tiny.KEYPOINTS} and len(recipe.keypoints) == 5
     assert set(recipe.band_names) == {"band_low", "band_high", "band_other"}
-    assert recipe.imu_names == tiny.RECIPE.imu_names and recipe.ready_imu_names == ()
+    assert recipe.imu_names == tiny.RECIPE.imu_names and recipe.ready_imu_names == () and not recipe.others
+    tiny.session("M2D1", 60, other=np.zeros((60, 2, 3), "f4")).save(aligned / "M2D1")
+    assert Experiment.open(params, aligned).recipe.others
 
 
 def test_only_a_transductive_run_sees_other_animals_signals(params, aligned):

@@ -32,7 +32,8 @@ def crop_of(points=None, imu=None) -> Crop:
     pose = np.full((FRAMES, 4, 3), np.nan) if points is None else np.concatenate([points, np.ones((FRAMES, 4, 1))], -1)
     imu = np.full((FRAMES, 6), np.nan) if imu is None else imu
     return Crop(torch.tensor(imu, dtype=torch.float32)[None], torch.zeros(1, FRAMES, 2),
-                torch.tensor(pose, dtype=torch.float32)[None], torch.zeros(1, FRAMES, 0), torch.zeros(1, FRAMES, 0),
+                torch.tensor(pose, dtype=torch.float32)[None], torch.zeros(1, FRAMES, 0, 3),
+                torch.zeros(1, FRAMES, 0), torch.zeros(1, FRAMES, 0),
                 torch.ones(1, FRAMES, 2, dtype=torch.bool), torch.tensor([80.0]), torch.zeros(1, dtype=torch.long))
 
 
@@ -244,6 +245,48 @@ def test_features_do_not_depend_on_chunks(chunk):
     np.testing.assert_array_equal(session_features(session, RECIPE), np.concatenate(whole, 1))
     for features, valid in zip(whole, session.valid.T, strict=True):
         assert np.isnan(features[~valid]).all() and not np.isnan(features[valid]).all(1).any()
+
+
+OTHERS = replace(RECIPE, others=True)
+
+
+def beside(points, ends) -> Crop:
+    """A crop of keypoints (T, K, 2) and of the other animal's front and rear (T, 2, 2), px."""
+    other = np.concatenate([ends, np.ones((FRAMES, 2, 1))], -1)
+    return replace(crop_of(points), other=torch.tensor(other, dtype=torch.float32)[None])
+
+
+@pytest.mark.parametrize("change", ["", "turned", "zoomed"])
+def test_another_animal_is_seen_from_the_own_trunk(change):
+    left = 160.0 - 80.0 * 0.5 * np.arange(FRAMES) / RECIPE.rate_hz  # it comes nearer by half a body length a second
+    ends = np.stack([np.stack([np.full(FRAMES, x), left], -1) for x in (-40.0, 40.0)], 1)  # and looks the other way
+    points = np.tile(tiny.BODY_PX, (FRAMES, 1, 1))
+    crop = beside(points, ends)
+    if change == "turned":
+        turn = turned(np.full(FRAMES, 2.3)).transpose(0, 2, 1)
+        crop = beside(points @ turn + 7.0, ends @ turn + 7.0)
+    elif change == "zoomed":
+        crop = replace(beside(1.7 * points, 1.7 * ends), body_length_px=torch.tensor([1.7 * 80.0]))
+    far, constant = left / 80, np.ones(FRAMES)
+    expected = np.stack([far, np.hypot(0.25, far), far, 0.5 * constant, 0 * constant, constant, -constant,
+                         *np.zeros((3, FRAMES))], -1)
+    features = pose_features(crop, OTHERS)
+    np.testing.assert_allclose(inner(features)[:, -10:], expected[MARGIN:-MARGIN], atol=1e-3)
+    np.testing.assert_array_equal(features[..., :-10], pose_features(crop, RECIPE))
+
+
+def test_who_has_nobody_beside_it_has_features_of_the_other_missing_or_none_at_all():
+    alone = tiny.session(frames=100, gaps=False)
+    met = replace(alone, other=np.array(alone.pose[:, [1, 3]] + np.float32([90, 0, 0])))
+    assert pose_width(OTHERS) == pose_width(RECIPE) + 10
+    np.testing.assert_array_equal(session_features(met, RECIPE), session_features(alone, RECIPE))
+    features = session_features(alone, OTHERS)[:, -10:]
+    assert np.isnan(features[:, :-2]).all() and (features[:, -2:] == 1).all()
+    half = np.array(met.other)
+    half[40:60, 1] = np.nan  # its rear is not seen
+    features = session_features(replace(met, other=half), OTHERS)[:, -10:]
+    assert np.isnan(features[45:55, [0, 1]]).all() and np.isfinite(features[:, 2]).all()
+    assert (features[40:60, -2:] == [0, 1]).all() and np.isfinite(features[np.r_[:20, 80:100]]).all()
 
 
 def test_features_leave_the_crop_as_it_was():

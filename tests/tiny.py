@@ -49,9 +49,9 @@ def session(name: str = "F1D1", frames: int = 300, seed: int = 0, gaps: bool = T
         name=name, animal=name[:2], setup=name, rate_hz=RATE_HZ, behaviours=BEHAVIOURS, keypoints=KEYPOINTS,
         imu_names=IMU_CHANNELS, band_names=BANDS, ready_imu_names=(), ready_pose_names=(), annotator_names=("A",),
         body_length_px=80.0, time=np.arange(frames) / RATE_HZ, imu=imu.astype("f4"),
-        bands=bands.astype("f4"), pose=pose.astype("f4"), ready_imu=np.zeros((frames, 0), "f4"),
-        ready_pose=np.zeros((frames, 0), "f4"), valid=valid, labels=np.eye(3, dtype="i1")[doing],
-        annotators=np.eye(3, dtype="i1")[doing][None], video_frame=np.arange(frames, dtype="i4"),
+        bands=bands.astype("f4"), pose=pose.astype("f4"), other=np.zeros((frames, 0, 3), "f4"),
+        ready_imu=np.zeros((frames, 0), "f4"), ready_pose=np.zeros((frames, 0), "f4"), valid=valid,
+        labels=np.eye(3, dtype="i1")[doing], annotators=np.eye(3, dtype="i1")[doing][None], video_frame=np.arange(frames, dtype="i4"),
     )
     return Session(**fields | changes)
 

@@ -41,15 +41,19 @@ def rotation_matrix(vector: Tensor) -> Tensor:
 
 
 def move_camera(crop: Crop, scale: float, shear: float, generator: Generator) -> Crop:
-    """Keypoints under a random linear map of the picture: zoom, stretch and shear."""
+    """Keypoints, the other animal's too, under a random linear map of the picture: zoom, stretch and shear."""
     batch = crop.pose.shape[0]
     zoom = 1 + scale * (2 * torch.rand(batch, generator=generator) - 1)
     stretch = 1 + scale / 2 * (2 * torch.rand(batch, 2, generator=generator) - 1)
     skew = shear * (2 * torch.rand(batch, 2, generator=generator) - 1)
     x = torch.stack([zoom * stretch[:, 0], skew[:, 0]], -1)
     y = torch.stack([skew[:, 1], zoom * stretch[:, 1]], -1)
-    points = crop.pose[..., :2] @ torch.stack([x, y], -2)[:, None].transpose(-1, -2)  # (B, T, K, 2)
-    return replace(crop, pose=torch.cat([points, crop.pose[..., 2:]], -1))
+    linear = torch.stack([x, y], -2)[:, None].transpose(-1, -2)
+
+    def moved(x: Tensor) -> Tensor:
+        return torch.cat([x[..., :2] @ linear, x[..., 2:]], -1)  # (B, T, K, 3)
+
+    return replace(crop, pose=moved(crop.pose), other=moved(crop.other))
 
 
 def add_noise(crop: Crop, share: float, generator: Generator) -> Crop:
@@ -61,14 +65,19 @@ def add_noise(crop: Crop, share: float, generator: Generator) -> Crop:
         std = (x - mean).square().nanmean((0, 1)).sqrt().nan_to_num(0.0)
         return x + share * std * torch.randn(x.shape, generator=generator)
 
-    jitter = share / 5 * crop.body_length_px[:, None, None, None]
-    points = crop.pose[..., :2] + jitter * torch.randn(crop.pose[..., :2].shape, generator=generator)
+    def jittered(x: Tensor) -> Tensor:
+        jitter = share / 5 * crop.body_length_px[:, None, None, None]
+        points = x[..., :2] + jitter * torch.randn(x[..., :2].shape, generator=generator)
+        return torch.cat([points, x[..., 2:]], -1)
+
+    pose = jittered(crop.pose)
     return replace(crop, imu=noisy(crop.imu), bands=noisy(crop.bands), ready_imu=noisy(crop.ready_imu),
-                   ready_pose=noisy(crop.ready_pose), pose=torch.cat([points, crop.pose[..., 2:]], -1))
+                   ready_pose=noisy(crop.ready_pose), pose=pose, other=jittered(crop.other))
 
 
 def drop_keypoints(crop: Crop, share: float, generator: Generator) -> Crop:
-    """Some keypoints (and ready-made pose features) missing for a stretch of a quarter of the crop."""
+    """Some keypoints (the other animal's and ready-made pose features too) missing for a stretch of a quarter of the
+    crop."""
     batch, frames = crop.there.shape[:2]
     length = max(frames // 4, 1)
 
@@ -81,7 +90,7 @@ def drop_keypoints(crop: Crop, share: float, generator: Generator) -> Crop:
         hidden = chosen & (index >= start) & (index < start + length)  # (B, T, K)
         return torch.where(hidden.reshape(*hidden.shape, *[1] * (x.dim() - 3)), torch.nan, x)
 
-    return replace(crop, pose=hide(crop.pose), ready_pose=hide(crop.ready_pose))
+    return replace(crop, pose=hide(crop.pose), ready_pose=hide(crop.ready_pose), other=hide(crop.other))
 
 
 def drop_modality(crop: Crop, share: float, generator: Generator) -> Crop:

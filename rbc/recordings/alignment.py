@@ -49,6 +49,7 @@ def align(raw: Raw, settings: Settings) -> Session:
         imu, bands, imu_there = imu * np.nan, bands * np.nan, imu_there & False
     imu, held = _mount(imu, raw, points, motion, imu_s, time, mount, settings)
     pose, pose_there = _pose(raw, points, time, settings)
+    other = _other(raw, pose, length, time, settings)
     ready_pose = _ready(raw.ready_pose, time, settings.max_gap_s)
     ready_imu = _ready(raw.ready_imu, time, settings.max_gap_s)
     imu_there = (imu_there & clock.sure(time)) | np.isfinite(ready_imu).any(1)
@@ -60,8 +61,8 @@ def align(raw: Raw, settings: Settings) -> Session:
         keypoints=settings.keypoints if tracks else (), imu_names=names, band_names=band_names(_sensors(names)),
         ready_imu_names=raw.ready_imu.ready_names if raw.ready_imu else (),
         ready_pose_names=raw.ready_pose.ready_names if raw.ready_pose else (), annotator_names=tuple(raw.annotators),
-        body_length_px=length, time=time, imu=imu, bands=bands, pose=pose, ready_imu=ready_imu, ready_pose=ready_pose,
-        valid=np.stack([imu_there, pose_there], axis=1), labels=labels, annotators=annotators,
+        body_length_px=length, time=time, imu=imu, bands=bands, pose=pose, other=other, ready_imu=ready_imu,
+        ready_pose=ready_pose, valid=np.stack([imu_there, pose_there], axis=1), labels=labels, annotators=annotators,
         video_frame=_nearest(raw.frame_s, time), report=_report(raw, clock, mount, held),
     )
 
@@ -158,15 +159,40 @@ def _pose(raw: Raw, points: np.ndarray, time: np.ndarray, settings: Settings) ->
     """Keypoints (T, K, D) on the grid (interpolated: likelihood 0) and where the body axis was measured (T,)."""
     if raw.tracks is None:
         return np.zeros((len(time), 0, 3), np.float32), np.zeros(len(time), bool)
-    frame_s, keypoints = raw.frame_s, raw.tracks.keypoints
+    keypoints = raw.tracks.keypoints
+    out, seen = _even(raw.frame_s, points, time, settings)
+    valid = np.all([seen[:, keypoints.index(name)] for name in settings.body_axis], axis=0)
+    return geometry.place_keypoints(out, keypoints, settings.keypoints), valid
+
+
+def _other(raw: Raw, pose: np.ndarray, length: float, time: np.ndarray, settings: Settings) -> np.ndarray:
+    """(T, 2, 3) front and rear of the body axis of the other animal whose trunk is nearest, as pose; missing where the
+    animal's own trunk is, for nobody is nearest then. (T, 0, 3) where no other is ever seen."""
+    axis = [raw.keypoints.index(name) for name in settings.body_axis] if raw.tracks else []
+    others = [points[:, axis] for points in raw.tracks.others.values()] if raw.tracks else []
+    others = [geometry.clean_points(points, settings.min_likelihood, length) for points in others]
+    others = [points for points in others if np.isfinite(points[..., 0]).any()]
+    if not others:
+        return np.zeros((len(time), 0, 3), np.float32)
+    ends = np.stack([_even(raw.frame_s, points, time, settings)[0] for points in others])  # (O, T, 2, D)
+    own = geometry.median(pose[:, [settings.keypoints.index(name) for name in settings.body_axis], :2], axis=1)
+    away = np.linalg.norm(geometry.median(ends[..., :2], axis=2) - own, axis=2)  # (O, T)
+    away = np.where(np.isfinite(away), away, np.inf)
+    nearest = ends[away.argmin(0), np.arange(len(time))][..., [0, 1, -1]]
+    return np.where(np.isfinite(away.min(0))[:, None, None], nearest, np.float32([np.nan, np.nan, 0]))
+
+
+def _even(
+    frame_s: np.ndarray, points: np.ndarray, time: np.ndarray, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points (N, K, D) on the grid (T, K, D), interpolated ones with likelihood 0, and which were measured (T, K)."""
     frames, count, width = points.shape
     flat = resample(frame_s, points[..., :-1].reshape(frames, -1), time, settings.rate_hz, settings.max_gap_s)
     sure = resample_linear(frame_s, points[..., -1], time, settings.max_gap_s)
     there = np.isfinite(points[..., 0])
     seen = np.stack([measured(frame_s, column, time) for column in there.T], axis=1)  # (T, K)
     out = np.concatenate([flat.reshape(len(time), count, width - 1), np.where(seen, sure, 0.0)[..., None]], axis=2)
-    valid = np.all([seen[:, keypoints.index(name)] for name in settings.body_axis], axis=0)
-    return geometry.place_keypoints(out, keypoints, settings.keypoints), valid
+    return out, seen
 
 
 def _ready(arrays, time: np.ndarray, max_gap_s: float) -> np.ndarray:
@@ -198,6 +224,7 @@ def _report(raw: Raw, clock: Clock, mount: str, held: dict) -> dict:
         "clock": {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in plain.items()},
         "two_clocks": raw.imu is not None and not raw.one_clock, "mount": mount, "mounting": held, "sources": hashes,
         "keypoints": list(raw.keypoints),
+        **({"others": list(raw.tracks.others)} if raw.tracks and raw.tracks.others else {}),
         **rates,
         "px_per_cm": raw.row.px_per_cm if np.isfinite(raw.row.px_per_cm) else None,
         "manifest": {"day": raw.row.day, "arena": raw.row.arena, **raw.row.extra},

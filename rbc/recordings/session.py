@@ -19,6 +19,7 @@ ARRAYS = {  # name -> (dtype, rank)
     "imu": ("f4", 2),
     "bands": ("f4", 2),
     "pose": ("f4", 3),
+    "other": ("f4", 3),
     "ready_imu": ("f4", 2),
     "ready_pose": ("f4", 2),
     "valid": ("?", 2),
@@ -51,6 +52,8 @@ class Session:
     """(T, F) log10 band powers of |acc| and |gyro|, taken at the IMU's own rate; NaN where missing."""
     pose: np.ndarray
     """(T, K, 3) x px, y px, likelihood (T, K, 4 in 3D); NaN coordinates where missing."""
+    other: np.ndarray
+    """(T, 2, 3) front and rear of the nearest other animal's trunk, as pose; (T, 0, 3) where no other is ever seen."""
     ready_imu: np.ndarray
     """(T, F) ready-made features in the IMU slot."""
     ready_pose: np.ndarray
@@ -96,6 +99,7 @@ class Session:
         frames, problems = len(self.time), []
         widths = {
             "imu": len(self.imu_names), "bands": len(self.band_names), "pose": len(self.keypoints),
+            "other": 2 if np.size(self.other) else 0,
             "ready_imu": len(self.ready_imu_names), "ready_pose": len(self.ready_pose_names),
             "valid": len(MODALITIES), "labels": len(self.behaviours),
         }
@@ -117,7 +121,7 @@ class Session:
         """The same session with one modality gone for its whole length."""
         valid = np.array(self.valid)
         valid[:, MODALITIES.index(modality)] = False
-        lost = {"imu": ("imu", "bands", "ready_imu"), "pose": ("pose", "ready_pose")}[modality]
+        lost = {"imu": ("imu", "bands", "ready_imu"), "pose": ("pose", "other", "ready_pose")}[modality]
         gone = {name: np.broadcast_to(np.float32(np.nan), getattr(self, name).shape) for name in lost}
         return replace(self, valid=valid, **gone)
 

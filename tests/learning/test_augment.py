@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import tiny
 import torch
@@ -59,7 +61,8 @@ def test_a_mounting_of_no_degrees_is_as_it_was(crop):
 def test_the_mounting_angle_has_the_deviation_asked_for():
     still = torch.tensor([0.0, 0, 9.81, 0, 0, 0]).expand(4000, 1, 6)
     nothing = torch.zeros(4000, 1, 0)
-    crop = Crop(still, nothing, torch.zeros(4000, 1, 0, 3), nothing, nothing, torch.ones(4000, 1, 2, dtype=torch.bool),
+    nobody, there = torch.zeros(4000, 1, 0, 3), torch.ones(4000, 1, 2, dtype=torch.bool)
+    crop = Crop(still, nothing, nobody, nobody, nothing, nothing, there,
                 torch.ones(4000), torch.zeros(4000, dtype=torch.long))
     turned = turn_mounting(crop, 10, generator()).imu[:, 0]
     tilt = torch.rad2deg(torch.atan2(turned[:, :2].norm(dim=-1), turned[:, 2]))
@@ -78,6 +81,16 @@ def test_another_camera_is_one_linear_map_per_crop(crop):
         torch.testing.assert_close(x @ linear, y, atol=1e-2, rtol=0)
         assert 0.8 * 0.9 - 1e-6 <= linear[0, 0] <= 1.2 * 1.1 and abs(linear[0, 1]) <= 0.1 + 1e-6
     torch.testing.assert_close(move_camera(crop, 0, 0, generator()).pose, crop.pose, equal_nan=True)
+
+
+def test_the_other_animal_is_seen_by_the_same_camera_with_noise_and_stretches_of_its_own(crop):
+    met = replace(crop, other=crop.pose[:, :, [1, 3]])
+    moved = move_camera(met, 0.2, 0.1, generator())
+    unchanged(moved, replace(moved, other=moved.pose[:, :, [1, 3]]))
+    jitter = (add_noise(met, 0.5, generator()).other - met.other)[..., :2]
+    assert jitter[~jitter.isnan()].std() == pytest.approx(0.5 / 5 * 80, rel=0.1)
+    hidden = drop_keypoints(met, 1.0, generator()).other.isnan().all(-1) & ~met.other.isnan().all(-1)
+    assert 0 < hidden.sum(1).min() <= hidden.sum(1).max() == 25
 
 
 def test_noise_is_a_share_of_each_channels_deviation_and_fills_no_gap(crop):

@@ -73,6 +73,26 @@ def test_align_without_imu_has_no_columns_for_it():
     assert out.imu.shape[1] == 0 and not out.valid[:, 0].any() and out.valid[:, 1].all()
 
 
+def test_the_nearest_other_animal_is_part_of_the_session():
+    given = raw(imu=None)
+    points, frames = given.tracks.points, given.frame_s
+    before = (frames < 60)[:, None, None]
+    others = {"b": points + np.float32([200, 0, 0]), "c": points + np.where(before, 300.0, -100.0) * [1, 0, 0],
+              "d": points * np.nan}  # fmt: skip
+    others = {name: np.float32(other) for name, other in others.items()}
+    others["b"][300:360, 1, 2], points[600:660, 1:, 2] = 0.1, 0.1
+    out = align(replace(given, tracks=replace(given.tracks, others=others)), SETTINGS)
+    assert out.other.shape == (len(out), 2, 3) and out.report["others"] == ["b", "c", "d"]
+    away = out.other[..., :2] - out.pose[:, 1:3, :2]
+    at = {s: away[np.abs(out.time - s).argmin()].ravel() for s in (5, 11, 21, 50, 70)}
+    for s, x in {5: 200, 50: 200, 70: -100}.items():
+        np.testing.assert_allclose(at[s], [x, 0, x, 0], atol=1e-2)
+    assert np.isnan(at[11]).tolist() == [True, True, False, False] and np.isnan(at[21]).all()
+    assert (out.other[out.time == 5, :, 2] == 1).all() and (out.other[out.time == 21, :, 2] == 0).all()
+    for nobody in ({}, {"d": points * np.nan}):
+        assert align(replace(given, tracks=replace(given.tracks, others=nobody)), SETTINGS).other.shape == (len(out), 0, 3)
+
+
 def test_labels_follow_the_frames_although_stamps_skip():
     stamps = np.delete(np.arange(310) / 10.0 + 0.05, slice(100, 110))  # ten frames were dropped after frame 99
     given = raw(frame_s=stamps, tracks=None, imu=None, label_rate_hz=10.0)

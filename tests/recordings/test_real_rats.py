@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import yaml
 from real_data import folder
 
+from rbc.features import Recipe, session_features
 from rbc.recordings.annotations import read_annotations
 from rbc.recordings.manifest import read_manifest
 from rbc.recordings.preparation import align_all
@@ -29,6 +31,10 @@ def test_40_videos_of_12000_annotated_frames_each(tmp_path):
     sessions = load_sessions(tmp_path / "out")
     session = sessions["r01"]
     assert session.keypoints == ("top", "body", "tail", "tail-m", "tail-e") and session.imu_names == ()
+    assert all(s.other.shape == (len(s), 2, 3) for s in sessions.values())
+    recipe = Recipe(session.rate_hz, session.keypoints, data["body_axis"], data["head_axis"], (), (), (), (), others=True)
+    context = session_features(session, recipe)[:, -10:]
+    assert np.isfinite(context).all(1).mean() > 0.2 and 0.5 < np.nanmedian(context[:, 0]) < 6
     assert set(session.behaviours) == set(data["behaviours"]) and len(session.behaviours) == 10
 
 
