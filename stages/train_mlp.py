@@ -72,8 +72,8 @@ def main() -> None:
 
 
 def known_of(said: dict[str, np.ndarray], encoded: dict[str, Encoded], labels: dict[str, np.ndarray]) -> Known:
-    """The scored frames of the labelled sessions."""
-    rows = {name: scored_rows(y) for name, y in labels.items()}
+    """The scored frames of the labelled sessions, as far as they were looked at."""
+    rows = {name: scored_rows(y) & np.isfinite(said[name]).all((1, 2)) for name, y in labels.items()}
     return {n: ((said[n][r], encoded[n].there[r]), labels[n][r]) for n, r in rows.items()}
 
 
