@@ -16,6 +16,8 @@ from rbc.scoring.baselines import random_forest, validity_only
 from rbc.scoring.known import KNOWN, write_known
 from rbc.scoring.labels import scored_rows, with_slack
 
+VALIDITY_TREES = 20  # what is there or not is told by a few
+
 
 def main() -> None:
     params = load()
@@ -27,15 +29,15 @@ def main() -> None:
         wanted = tqdm([*views, *held], desc="features", unit="session")
         features = {n: session_features(experiment.sessions[n], experiment.recipe) for n in wanted}
         inputs = {
-            "random_forest": (random_forest, features),
-            "validity_only": (validity_only, {n: np.asarray(experiment.sessions[n].valid) for n in features}),
+            "random_forest": (random_forest, features, settings.trees),
+            "validity_only": (validity_only, {n: np.asarray(experiment.sessions[n].valid) for n in features}, VALIDITY_TREES),
         }
         animals = [experiment.animals[n] for n in views]
         said, known = {}, {}
-        for name, (method, x) in inputs.items():
+        for name, (method, x, trees) in inputs.items():
             train = [(x[n], y) for n, y in views.items()]
             said[name], known[name] = method(train, [x[n] for n in held], animals, windows=settings.windows,
-                                             seed=params.seed, trees=settings.trees, max_frames=settings.max_frames)
+                                             seed=params.seed, trees=trees, max_frames=settings.max_frames)
         for i, session in enumerate(held):
             np.savez(out / f"{session}.npz", **{name: p[i].astype(np.float32) for name, p in said.items()})
         for i, (session, labels) in enumerate(views.items() if known["random_forest"] else ()):

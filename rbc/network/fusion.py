@@ -15,7 +15,7 @@ class AlignmentHead(nn.Module):
     finite and a chunked pass equals a whole one wherever chunks start on the grid.
     """
 
-    SEGMENT, BURN_IN = 64, 32
+    SEGMENT, BURN_IN = 32, 16
 
     def __init__(self, d_model: int):
         super().__init__()
