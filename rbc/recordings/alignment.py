@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rbc.recordings import geometry, labelling, mounting, timing
+from rbc.recordings import geometry, labelling, mounting, slip, timing
 from rbc.recordings import motion as motions
 from rbc.recordings.clock import Clock
 from rbc.recordings.errors import RecordingError
@@ -128,7 +128,8 @@ def _mount(
         return imu, {"axes": "sensor"}
     keypoints = raw.tracks.keypoints
     rate = 1.0 / np.median(np.diff(motion.time_s))
-    level = mounting.level_rotation(motion.up, mounting.quiet_samples(motion.acc, motion.gyro, rate))
+    quiet = mounting.quiet_samples(motion.acc, motion.gyro, rate)
+    level = mounting.level_rotation(motion.up, quiet)
     felt = np.concatenate([motion.acc - GRAVITY * motion.up, motion.up], axis=1)
     felt = resample(motion.time_s, felt, imu_s, settings.rate_hz, settings.max_gap_s).astype(float)
     axis = settings.head_axis if mount == "head" else settings.body_axis
@@ -146,6 +147,13 @@ def _mount(
     rotation = turned.rotation @ level
     out = [imu[:, c : c + 3].astype(float) @ rotation.T for c in range(0, imu.shape[1], 3)]
     report = asdict(turned) | {"axes": "body", "rotation": rotation.round(6).tolist()}
+    roll = None
+    if turned.heading_se_deg <= slip.HEADING_SE_DEG:
+        thin = slice(None, None, max(1, int(rate // slip.RATE_HZ)))
+        roll = slip.find_roll(motion.time_s[thin], motion.up[thin] @ rotation.T, ~quiet[thin])
+    if roll is not None:
+        out = [roll.undone(imu_s, part) for part in out]
+        report |= roll.report(imu_s, time)
     return np.concatenate(out, axis=1).astype(np.float32), report
 
 

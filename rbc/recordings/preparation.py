@@ -15,6 +15,7 @@ from rbc.recordings.physics import Rest, at_rest
 from rbc.recordings.quality import SPREADS, Quantiles, describe, distances
 from rbc.recordings.raw import read_raw
 from rbc.recordings.session import NOT_SCORED, Session
+from rbc.recordings.slip import slip_note
 
 NO_ONTOLOGY = Ontology()
 
@@ -69,6 +70,7 @@ def table_row(session: Session, rest: Rest, ontology: Ontology) -> dict:
     mounted = report["mounting"]
     notes = [clock["reason"] if report["two_clocks"] else "", "" if mounted["axes"] == "body" else "sensor axes kept"]
     notes += [f"{len(clock['steps'])} steps in the clock"] if clock["steps"] else []
+    notes += [slip_note(mounted)]
     conflicts, contradicting = ontology.conflicts(session.labels, session.behaviours)
     notes += [rest.note, conflict_note(conflicts) if conflicts else ""]
     notes += report.get("notes", [])

@@ -129,3 +129,11 @@ def test_agreement_counts_scored_frames_only():
     labels = np.array([[1, 0, 0, 1, -1, -1]], np.int8).T
     assert agreement(state, labels) == {"coverage": 0.75, "present_precision": 0.5, "absent_precision": 1.0}
     assert all(np.isnan(v) for v in agreement(state, np.full((6, 1), -1)).values())
+
+
+def test_each_annotators_labels_are_doubted_on_their_own():
+    other = np.where(ANNOTATED < 0, -1, 0).astype(np.int8)  # saw nothing
+    got = trusted(np.stack([ANNOTATED, ANNOTATED])[..., None], SAID[:, None])
+    np.testing.assert_array_equal(got[..., 0], [TRUSTED, TRUSTED])
+    got = trusted(np.stack([ANNOTATED, other])[..., None], SAID[:, None])
+    assert got.shape == (2, len(SAID), 1) and (got[1, SAID == SAID.max()] == -1).all()

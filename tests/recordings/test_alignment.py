@@ -6,12 +6,15 @@ import pandas as pd
 import pytest
 from recorded import KEYPOINTS, OFFSET_S, SETTINGS, raw, row, turning, write_arrays
 
+from rbc.recordings import slip
 from rbc.recordings.alignment import align
 from rbc.recordings.annotations import Annotation
 from rbc.recordings.deeplabcut import Tracks
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.labelling import majority, playback
-from rbc.recordings.preparation import align_all
+from rbc.recordings.ontology import Ontology
+from rbc.recordings.physics import at_rest
+from rbc.recordings.preparation import align_all, table_row
 from rbc.recordings.session import load_sessions
 
 @pytest.fixture(scope="module")
@@ -189,3 +192,20 @@ def test_align_all_takes_the_behaviours_of_the_files_where_none_are_named(tmp_pa
     sessions = load_sessions(tmp_path / "out")
     assert all(s.behaviours == ("walk", "fly") for s in sessions.values())
     assert (sessions["aa1"].labels[:, 1] == -1).all()
+
+
+def test_roll_of_the_harness_is_taken_back_and_told(monkeypatch):
+    given = raw()
+    held = align(given, SETTINGS)
+    assert "slips" not in held.report["mounting"]
+    at = OFFSET_S + 60.0  # by the IMU's clock
+    rolled = slip.Roll(np.array([at, at + 1e-6]), np.array([0.0, np.pi / 2]), ((at, np.pi / 2),), 0.01)
+    monkeypatch.setattr(slip, "HEADING_SE_DEG", np.inf)
+    monkeypatch.setattr(slip, "find_roll", lambda *_: rolled)
+    session = align(given, SETTINGS)
+    late = session.time > 60.1
+    np.testing.assert_array_equal(session.imu[~late][:-10], held.imu[~late][:-10])
+    back = session.imu[late][:, [0, 2, 1, 3, 5, 4]] * [1, 1, -1, 1, 1, -1]
+    np.testing.assert_allclose(back, held.imu[late], atol=1e-5)
+    assert session.report["mounting"]["slips"] == [{"time_s": 60.0, "deg": 90.0}]
+    assert "sensor slipped by 90° at 60 s (± 1°); taken back" in table_row(session, at_rest(given), Ontology())["note"]

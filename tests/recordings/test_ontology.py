@@ -2,10 +2,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from recorded import raw
+import pandas as pd
+from recorded import SETTINGS, raw, write_arrays
 
 from rbc.recordings.annotations import Annotation
 from rbc.recordings.ontology import Ontology, translate
+from rbc.recordings.preparation import align_all
+from rbc.recordings.session import load_sessions
 
 BEHAVIOURS = ("walk", "still", "rearing", "jump")
 
@@ -48,3 +51,21 @@ def test_aliases_become_behaviours_in_events_and_frames():
     assert out.row.scored == ("rearing", "walk") and out.behaviours == ("rearing", "walk")
     assert out.consensus.frames.tolist() == [[1, 0], [0, 1], [-1, 0], [-1, 0], [1, 0]]
     assert translate(given, {}) is given
+
+
+def test_a_whole_ontology_reads_labels_and_counts_what_contradicts_it(tmp_path):
+    labels = np.zeros((200, 3), np.int8)
+    labels[:30, 0], labels[20:40, 1], labels[100:110, 2] = 1, 1, 1  # walk, still, jump
+    labels = np.column_stack([labels, labels[:, 2]])
+    labels[105:110, 3] = 0  # a jump without rearing
+    row = write_arrays(tmp_path, "F1D1", labels=labels, label_names=np.array(["walk", "still", "jump", "rear"]))
+    pd.DataFrame([row]).to_csv(tmp_path / "sessions.csv", index=False)
+    ontology = Ontology((("walk", "still"),), {"jump": ("rearing",)}, {"rear": "rearing"}, {"walk": "all paws step"})
+    settings = {name: getattr(SETTINGS, name) for name in ("body_axis", "head_axis", "rate_hz", "min_likelihood",
+                                                           "max_gap_s", "min_clock_correlation")}  # fmt: skip
+    table = align_all(tmp_path, tmp_path / "out", behaviours=BEHAVIOURS, animal_pattern="^..", ontology=ontology,
+                      progress=False, **settings)
+    assert table["conflict_frames"].tolist() == [15]
+    assert "walk with still" in table["note"][0] and "jump without rearing" in table["note"][0]
+    session = load_sessions(tmp_path / "out")["F1D1"]
+    assert (session.labels == 1).sum(0).tolist() == [30, 20, 5, 10]
