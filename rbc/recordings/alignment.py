@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rbc.recordings import geometry, labelling, mounting, slip, timing
+from rbc.recordings import geometry, labelling, mounting, slip, timing, wearer
 from rbc.recordings import motion as motions
 from rbc.recordings.clock import Clock
 from rbc.recordings.errors import RecordingError
@@ -34,9 +34,16 @@ class Settings:
     body_axis: tuple[str, str]
     head_axis: tuple[str, str]
 
+    @property
+    def turning(self) -> dict:
+        """What it takes to compare the turning of animals with the IMU's."""
+        return {"min_likelihood": self.min_likelihood, "body_axis": self.body_axis, "head_axis": self.head_axis,
+                "min_correlation": self.min_clock_correlation}  # fmt: skip
+
 
 def align(raw: Raw, settings: Settings) -> Session:
     """The session of a raw recording on the common clock."""
+    raw = wearer.settle(raw, **settings.turning)
     row, tracks, rate = raw.row, raw.tracks, settings.rate_hz
     points, length = _clean(raw, settings)
     time = make_grid(*extent(raw), rate)

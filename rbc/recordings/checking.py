@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from rbc.recordings import labelling, physics
+from rbc.recordings import labelling, physics, wearer
 from rbc.recordings.alignment import Settings, extent, sync_problems
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.geometry import unite_keypoints
@@ -107,12 +107,17 @@ def look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look
     if not sound:
         return has
     rest = physics.at_rest(raw)
-    wrong = physics.unit_problems(rest, row.imu_units)
-    # in a wrong unit nothing turns as it should
-    wrong = wrong or physics.turning_problems(raw, settings.min_likelihood, settings.body_axis, settings.head_axis)
+    wrong, unworn = physics.unit_problems(rest, row.imu_units), []
+    # in a wrong unit nothing turns as it should, nor does a wrong animal
+    try:
+        raw = wearer.settle(raw, **settings.turning) if not wrong else raw
+    except RecordingError as error:
+        unworn = error.problems
+    if not (wrong or unworn):
+        wrong = physics.turning_problems(raw, settings.min_likelihood, settings.body_axis, settings.head_axis)
     where = f"session {row.session}: {'; '.join(map(str, row.imu))}"
-    problems = label_problems(raw, behaviours) + [f"{where}: {problem}" for problem in wrong]
-    problems += sync_problems(raw, settings) if not wrong else []
+    problems = label_problems(raw, behaviours) + unworn + [f"{where}: {problem}" for problem in wrong]
+    problems += sync_problems(raw, settings) if not (wrong or unworn) else []
     if problems:
         return replace(has, problems=tuple(problems))
     start, stop = extent(raw)
@@ -123,7 +128,7 @@ def look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look
     return replace(
         has, imu=bool(row.imu), pose=bool(row.pose), length_s=stop - start,
         labelled_s=np.count_nonzero((labels != NOT_SCORED).any(1)) / settings.rate_hz,
-        warnings=tuple(warnings + ([rest.note] if rest.note else [])),
+        warnings=(*warnings, *([rest.note] if rest.note else []), *raw.wearer_notes),
     )
 
 

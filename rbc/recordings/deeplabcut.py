@@ -35,6 +35,8 @@ class Tracks:
     """(R,) frames that the files have a row for; None = all."""
     chapters: tuple[int, ...] = ()
     """Frames of each file."""
+    individual: str = ""
+    """Name of the animal in a multi-animal file."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,11 @@ class Sheet:
     """(rows,) numbers of the video frames."""
 
 
-def read_tracks(paths: tuple[Path, ...], individual: str = "") -> Tracks:
+def read_tracks(paths: tuple[Path, ...], individual: str = "", *, undecided: bool = False) -> Tracks:
     """Keypoints of the animal that wears the IMU; several files are chapters in order.
 
-    `individual` picks it in a multi-animal file, and may be empty where the file tracks one animal.
+    `individual` picks it in a multi-animal file, and may be empty where the file tracks one animal, or where it is
+    `undecided`: then the first one is taken.
     A point at exactly (0, 0) is how some exports write "not seen": it becomes NaN. Frames without a row are missing.
     Raises RecordingError: unknown format, missing individual or column, numbers that do not parse, all-NaN pose.
     """
@@ -63,7 +66,7 @@ def read_tracks(paths: tuple[Path, ...], individual: str = "") -> Tracks:
             if reader is None:
                 raise RecordingError(f"{path}: pose files end in {', '.join(READERS)}; this ends in {path.suffix!r}")
             sheet = reader(path)
-            chapters.append(_tracks(path, sheet, individual, upto))
+            chapters.append(_tracks(path, sheet, individual, upto, undecided))
             upto = int(sheet.numbered[-1]) + 1
         except RecordingError as error:
             problems += error.problems
@@ -85,7 +88,7 @@ def read_tracks(paths: tuple[Path, ...], individual: str = "") -> Tracks:
     lengths = tuple(len(tracks.points) for tracks in chapters)
     rows = np.concatenate([tracks.rows + begin for tracks, begin in zip(chapters, np.cumsum([0, *lengths]))])
     notes = tuple(note for tracks in chapters for note in tracks.notes)
-    return Tracks(first.keypoints, points, others, notes, rows, lengths)
+    return Tracks(first.keypoints, points, others, notes, rows, lengths, first.individual)
 
 
 def read_csv(path: Path) -> Sheet:
@@ -142,10 +145,10 @@ def _sheet(path: Path, keys: list[tuple[str, str, str]], cells: pd.DataFrame, in
     return Sheet(columns, cells.set_axis(range(len(keys)), axis=1), _frame_numbers(path, index))
 
 
-def _tracks(path: Path, sheet: Sheet, individual: str, upto: int) -> Tracks:
+def _tracks(path: Path, sheet: Sheet, individual: str, upto: int, undecided: bool) -> Tracks:
     """Tracks of one file; frames without a row are missing; `upto` is the frame that may follow an earlier chapter."""
     animals = list(dict.fromkeys(animal for animal, *_ in sheet.columns))
-    chosen = choose_individual(path, animals, individual)
+    chosen = choose_individual(path, animals, individual, undecided)
     named = {(part, coord) for animal, part, coord in sheet.columns if animal == chosen}
     keypoints = tuple(dict.fromkeys(part for animal, part, _ in sheet.columns if animal == chosen))
     deep = any(coord == "z" for _, coord in named)
@@ -172,15 +175,15 @@ def _tracks(path: Path, sheet: Sheet, individual: str, upto: int) -> Tracks:
     if problems:
         raise RecordingError(problems)
     notes = (f"{path.name}: {gone} frames without a row",) if gone else ()
-    return Tracks(keypoints, stacked.pop(chosen), stacked, notes, frames)
+    return Tracks(keypoints, stacked.pop(chosen), stacked, notes, frames, individual=chosen)
 
 
-def choose_individual(path: Path, animals: list[str], individual: str) -> str:
-    """The animal to read: `individual`, or the only one that the file tracks."""
+def choose_individual(path: Path, animals: list[str], individual: str, undecided: bool) -> str:
+    """The animal to read: `individual`, or the only one that the file tracks, or the first where it is undecided."""
     candidates = [animal for animal in animals if animal != UNIQUE] or animals
     if individual in candidates or candidates == [""]:
         return individual if individual in candidates else ""
-    if not individual and len(candidates) == 1:
+    if not individual and (undecided or len(candidates) == 1):
         return candidates[0]
     seen = f"individual {individual!r} is not in the file{near(individual, candidates)}"
     seen = seen if individual else "individual is empty"

@@ -114,7 +114,7 @@ def turning_problems(
         return []
     points = clean_points(raw.tracks.points, min_likelihood)
     pairs = turnings(raw, points, motion, axes).values()
-    found = [(search(pair, RATE_ERROR), pair) for pair in pairs if _enough(pair)]
+    found = [(search(pair, RATE_ERROR), pair) for pair in pairs if enough(pair)]
     if not found:
         return []
     best, pair = max(found, key=lambda f: max(f[0].score, f[0].negative))
@@ -133,7 +133,7 @@ def turning_problems(
             f"needs about 1: {'rad/s taken for deg/s' if gain > 1 else 'deg/s taken for rad/s'}?"]  # fmt: skip
 
 
-def _enough(pair: Turning) -> bool:
+def enough(pair: Turning) -> bool:
     """Both sides long enough for a search, and the axis seen in a tenth of the frames, as clocks need."""
     if len(pair.frame_s) < 2 or len(pair.imu_s) < 2:
         return False

@@ -41,6 +41,8 @@ class Raw:
     """What fixes the clocks of camera and IMU; None = the signals do."""
     clock_notes: tuple[str, ...] = ()
     """What was found with the camera's stamps and with `pairs`."""
+    wearer_notes: tuple[str, ...] = ()
+    """Which of several animals wears the IMU, and where the tracker swapped them."""
 
     @property
     def behaviours(self) -> tuple[str, ...]:
@@ -53,7 +55,7 @@ class Raw:
         """What was repaired or left out in reading, with counts."""
         labels = [note for annotation in self.annotators.values() for note in annotation.notes]
         notes = (*(self.tracks.notes if self.tracks else ()), *(self.imu.notes if self.imu else ()))
-        return (*notes, *labels, *self.clock_notes)
+        return (*notes, *labels, *self.clock_notes, *self.wearer_notes)
 
     @property
     def keypoints(self) -> tuple[str, ...]:
@@ -80,7 +82,7 @@ def read_raw(row: Row, behaviours: tuple[str, ...] = ()) -> Raw:
         tracks = pose.tracks if pose else None
         frame_s = np.arange(pose.frames) / pose.rate_hz if pose else frame_s
     elif row.pose:
-        tracks = attempt(read_tracks, row.pose, row.individual)
+        tracks = attempt(read_tracks, row.pose, row.individual, undecided=bool(row.imu))
         frame_s = np.arange(len(tracks.points)) / row.pose_rate_hz if tracks else frame_s
     if row.pose_times:
         stamps = attempt(read_times, row.pose_times)
