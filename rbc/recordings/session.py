@@ -79,6 +79,8 @@ class Session:
         for name, (dtype, _) in ARRAYS.items():
             np.save(folder / f"{name}.npy", np.ascontiguousarray(getattr(self, name), dtype=dtype))
         header = {k: getattr(self, k) for k in self.__dataclass_fields__ if k not in ARRAYS}
+        # 6 decimals: in the last digits machines, and numbers of threads, differ
+        header = json.loads(json.dumps(header), parse_float=lambda digits: round(float(digits), 6))
         (folder / "session.json").write_text(json.dumps(header, indent=1, sort_keys=True) + "\n")
 
     @classmethod
