@@ -78,8 +78,8 @@ def frames_of(labels: np.ndarray | None, frames: int) -> np.ndarray:
 
 def aim(labels: np.ndarray | None, guessed: tuple | None, shape: tuple[int, int], pseudo_weight: float,
         negative_weight: float) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and weights (N, C) f4: real labels where there are any (the share of the annotators who
-    scored it that saw it), else pseudo labels with less weight."""
+    """Targets and weights (N, C) f4: real labels where there are any (of several annotators the mean), else
+    pseudo labels with less weight."""
     real = np.full((1, *shape), NOT_SCORED, np.int8) if labels is None else labels.reshape(-1, *shape)  # (A, N, C)
     scored, present = (real != NOT_SCORED).sum(0), (real == PRESENT).sum(0)
     soft, state = guessed or (np.zeros(shape), np.full(shape, NOT_SCORED, np.int8))
