@@ -25,6 +25,8 @@ LEAD = 0.15
 SMOOTH_S, BLOCK_S = 0.25, 1.0
 MOST_EVIDENCE = 4.0
 """Of one block, for or against an animal (log-likelihood ratio): now and then a tracker is wrong for as long."""
+LEAST_SCALE = 1e-3
+"""rad over SMOOTH_S: no tracker is better."""
 CHANGE = 20.0
 """Minus the log-probability that a tracker swaps two animals between two blocks: there and back costs 40, and the best
 stretch of another animal in 108 simulated recordings of 4 to 8 min reached 25."""
@@ -57,22 +59,22 @@ def settle(
         for name, points in everyone.items()
     }
     try:
-        lag_s, pairs, doubt = _compare(raw, by_mount)
+        lag_s, pairs = _compare(raw, by_mount)
     except RecordingError as error:
-        raise RecordingError([f"session {raw.row.session}: {problem}" for problem in error.problems]) from None
-    if doubt:
         if named:
             return raw
-        raise RecordingError(f"{where} is empty, and nobody turns as the gyroscope does ({doubt}); {needs}")
+        raise RecordingError([f"{where} is empty, and {problem}; {needs}" for problem in error.problems]) from None
     alike = {name: float(np.nan_to_num(clocks.correlation(pair, lag_s))) for name, pair in pairs.items()}
     best, second = sorted(alike, key=alike.get, reverse=True)[:2]
     seen = "turning correlates with the gyroscope's: " + ", ".join(f"{name} {r:.2f}" for name, r in alike.items())
+    if named and alike[best] < min_correlation:
+        return raw
     if not named and alike[best] < max(alike[second] + LEAD, min_correlation):
-        raise RecordingError(f"{where} is empty, and its {seen}; {needs}")
-    if named and alike[best] >= max(alike[named] + LEAD, min_correlation):
-        raise RecordingError(f"{where} {named!r}: its {seen}; {needs}: {best}?")
+        raise RecordingError(f"{where} is empty, and {seen}; {needs}")
+    if named and alike[best] >= alike[named] + LEAD:
+        raise RecordingError(f"{where} {named!r}: {seen}; {needs}: {best}?")
     worn = named or best
-    notes, hidden = [] if named else [f"individual {best}: its {seen}"], np.zeros(len(raw.frame_s), bool)
+    notes, hidden = [] if named else [f"individual {best}: {seen}"], np.zeros(len(raw.frame_s), bool)
     for frames, other in swaps(pairs, lag_s, worn, pairs[best]):
         hidden[frames] = True
         start, stop = raw.frame_s[frames[[0, -1]]]
@@ -80,27 +82,28 @@ def settle(
     return replace(raw, tracks=_worn(tracks, everyone, worn, hidden), wearer_notes=tuple(notes))
 
 
-def _compare(raw: Raw, by_mount: dict[str, dict[str, Turning]]) -> tuple[np.ndarray, dict[str, Turning], str]:
-    """(N,) lag at which some animal turns most like the IMU, or that the manifest fixes, the turning of each animal's
-    axis that shows it, and why it is not to be trusted ('' where it is)."""
-    flat = {(name, mount): pair for name, pairs in by_mount.items() for mount, pair in pairs.items()}
+def _compare(raw: Raw, by_mount: dict[str, dict[str, Turning]]) -> tuple[np.ndarray, dict[str, Turning]]:
+    """(N,) lag at which some animal turns most like the IMU, or that the manifest fixes, and the turning of each
+    animal's axis that shows it. Raises RecordingError where nothing fits, and where the manifest's clock cannot be."""
+    flat = {(name, mount): pair for name, pairs in by_mount.items() for mount, pair in pairs.items() if enough(pair)}
+    if not flat:
+        raise RecordingError("too little of anybody's turning is seen")
     if raw.pairs is not None:
         period_s = float(np.median(np.diff(raw.imu.time_s)))
         fixed = sync_clock(raw.pairs, raw.frame_s, period_s, clocks.refused("not asked"))
         lag_s = fixed.camera_to_imu(raw.frame_s) - raw.frame_s
         _, mount = max(flat, key=lambda key: np.nan_to_num(clocks.correlation(flat[key], lag_s)))
-        return lag_s, {name: pairs[mount] for name, pairs in by_mount.items()}, ""
-    found = {key: search(pair, RATE_ERROR) for key, pair in flat.items() if enough(pair)}
-    if not found:
-        return np.zeros(len(raw.frame_s)), {}, "too little of it is seen"
-    key = max(found, key=lambda key: found[key].score)
-    best, pairs = found[key], {name: pairs[key[1]] for name, pairs in by_mount.items()}
-    if best.score < LEAST_SCORE or best.score < LEAST_LEAD * best.runner_up:
-        return np.zeros(len(raw.frame_s)), pairs, (
-            f"best match {best.score:.1f} deviations high, mirrored {best.negative:.1f}, needed {LEAST_SCORE:g}; "
-            f"elsewhere {best.runner_up:.1f}"
-        )
-    return follow(flat[key], best, raw.row.pose_times is not None).line.lag_s, pairs, ""
+    else:
+        found = {key: search(pair, RATE_ERROR) for key, pair in flat.items()}
+        key = max(found, key=lambda key: found[key].score)
+        best, mount = found[key], key[1]
+        if best.score < LEAST_SCORE or best.score < LEAST_LEAD * best.runner_up:
+            raise RecordingError(
+                f"nobody turns as the gyroscope does: best match {best.score:.1f} deviations high, mirrored "
+                f"{best.negative:.1f}, needed {LEAST_SCORE:g}; elsewhere {best.runner_up:.1f}"
+            )
+        lag_s = follow(flat[key], best, raw.row.pose_times is not None).line.lag_s
+    return lag_s, {name: pairs[mount] for name, pairs in by_mount.items()}
 
 
 def _worn(tracks: Tracks, everyone: dict[str, np.ndarray], wearer: str, hidden: np.ndarray) -> Tracks:
@@ -121,7 +124,7 @@ def swaps(
     frame_s, names = next(iter(pairs.values())).frame_s, list(pairs)
     block = ((frame_s - frame_s[0]) / BLOCK_S).astype(int)  # (N,)
     seen, felt, _ = _smoothed(sharpest, lag_s)
-    scale = 1.4826 * np.nanmedian(np.abs(seen - felt))
+    scale = max(1.4826 * np.nanmedian(np.abs(seen - felt)), LEAST_SCALE)
     chance = posterior(np.stack([_evidence(pair, lag_s, scale, block) for pair in pairs.values()], axis=1))  # (B, A)
     another = 1 - chance[:, names.index(wearer)]
     runs, count = label(another > DOUBTFUL)

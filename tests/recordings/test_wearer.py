@@ -49,7 +49,7 @@ def test_the_animal_that_turns_as_the_imu_does_wears_it():
     for wearer, other in (("rat1", "rat2"), ("rat2", "rat1")):
         out = settled(pair("", wearer))
         assert out.tracks.individual == wearer and list(out.tracks.others) == [other]
-        assert out.wearer_notes[0].startswith(f"individual {wearer}: its turning correlates") and len(out.notes) == 1
+        assert out.wearer_notes[0].startswith(f"individual {wearer}: turning correlates") and len(out.notes) == 1
         np.testing.assert_array_equal(out.tracks.points, pair(wearer, wearer).tracks.points)
 
 
@@ -61,7 +61,7 @@ def test_a_named_animal_that_wears_it_is_left_as_it_is():
 
 
 def test_a_wrong_animal_is_refused_with_both_correlations():
-    with pytest.raises(RecordingError, match=r"individual 'rat1': its turning .* rat1 -?0\.\d+, rat2 1\.00; .* rat2\?"):
+    with pytest.raises(RecordingError, match=r"individual 'rat1': turning .* rat1 -?0\.\d+, rat2 1\.00; .* rat2\?"):
         settled(pair("rat1", "rat2"))
 
 
@@ -81,11 +81,11 @@ def test_a_swap_is_said_and_the_pose_is_missing_there():
 def test_whoever_cannot_be_told_has_to_be_named():
     given, imu = pair(""), raw().imu
     for given, reason in (
-        (pair("", twins=True), r"its turning corr.* rat1 1\.00, rat2 1\.00"),
+        (pair("", twins=True), r"turning corr.* rat1 1\.00, rat2 1\.00"),
         (replace(given, imu=replace(imu, names=imu.names[:3], values=imu.values[:, :3])), "no gyroscope"),
-        (replace(given, imu=replace(imu, values=imu.values[::-1])), r"nobody turns .* \(best match"),
+        (replace(given, imu=replace(imu, values=imu.values[::-1])), "nobody turns as the gyroscope does: best match"),
     ):
-        with pytest.raises(RecordingError, match=f"F1D1_x: individual is empty, and {reason}.*; needs one of rat1, rat"):
+        with pytest.raises(RecordingError, match=f"F1D1_x: individual is empty, and {reason}.*; needs one of rat1"):
             settled(given)
         named = replace(given, row=row(individual="rat1"))
         assert settled(named).wearer_notes == ()
@@ -101,7 +101,7 @@ def test_pairs_fix_the_clock_on_which_animals_are_compared():
     given = replace(pair("", "rat2"), pairs=Pairs(moments, moments + OFFSET_S, ("a", "b"), np.nan))
     assert settled(given).tracks.individual == "rat2"
     wrong = replace(given, pairs=Pairs(moments, moments + OFFSET_S + 5, ("a", "b"), np.nan))
-    with pytest.raises(RecordingError, match="individual is empty, and its turning correlates"):
+    with pytest.raises(RecordingError, match="individual is empty, and turning correlates"):
         settled(wrong)
 
 
@@ -159,7 +159,7 @@ def check(root: Path):
 
 def test_check_refuses_the_wrong_animal_and_says_where_they_are_swapped(recordings):
     write(recordings, slice(0, 1), "two")
-    with pytest.raises(RecordingError, match="F5D2_right: individual 'two': its turning correlates"):
+    with pytest.raises(RecordingError, match="F5D2_right: individual 'two': turning correlates"):
         check(recordings)
     write(recordings, slice(1, 2), "one")
     assert "odd: F5D2_swapped: swap with two at" in summary(check(recordings))
@@ -172,7 +172,7 @@ def test_from_the_manifest_to_the_sessions(recordings, tmp_path):
         body_axis=SETTINGS.body_axis, head_axis=SETTINGS.head_axis, rate_hz=50.0, min_likelihood=0.6, max_gap_s=0.2,
         min_clock_correlation=0.3,
     ).set_index("session")  # fmt: skip
-    assert all("individual one: its turning correlates" in note for note in table["note"])
+    assert all("individual one: turning correlates" in note for note in table["note"])
     assert "swap" not in table["note"]["F5D2_right"] and "swap with two at" in table["note"]["F5D2_swapped"]
     right, swapped = (load_sessions(tmp_path / "out")[name] for name in table.index)
     inside = (right.time > 52) & (right.time < 88)
