@@ -4,6 +4,7 @@ T frames of the common clock (the camera's; the IMU's where there is no pose), N
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from rbc.recordings.mounting import GRAVITY
 from rbc.recordings.raw import Raw, source_files
 from rbc.recordings.resampling import band_names, band_powers, make_grid, measured, resample, resample_linear
 from rbc.recordings.session import Session
-
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,26 @@ class Settings:
 
 
 def align(raw: Raw, settings: Settings) -> Session:
-    """The session of a raw recording on the common clock."""
-    row, tracks, rate = raw.row, raw.tracks, settings.rate_hz
-    points, length = _clean(raw, settings)
+    """The session of a raw recording on the common clock.
+
+    Of a day each array takes hundreds of MB: what is no longer needed is let go of.
+    """
+    row, tracks, rate = raw.row, raw.tracks is not None, settings.rate_hz
+    raw, points, length = _clean(raw, settings)
     time = make_grid(*extent(raw), rate)
     motion = motions.read_motion(raw)
     axes = motions.seen_axes(raw, settings.body_axis, settings.head_axis)
     clock, mount = timing.find_clock(raw, points, motion, axes, settings.min_clock_correlation)
     imu_s = clock.camera_to_imu(time)
-    imu, bands, imu_there = _imu(raw, imu_s, settings)
+    felt = _felt(motion, imu_s, settings) if mount and clock.accepted else None
+    del motion
+    rotation, held = _mount(raw, points, felt, time, mount, settings)
+    del felt
+    pose, pose_there = _pose(raw, points, time, settings)
+    del points
+    imu, bands, imu_there = _imu(raw, imu_s, rotation, settings)
     if not clock.accepted:
         imu, bands, imu_there = imu * np.nan, bands * np.nan, imu_there & False
-    imu, held = _mount(imu, raw, points, motion, imu_s, time, mount, settings)
-    pose, pose_there = _pose(raw, points, time, settings)
     ready_pose = _ready(raw.ready_pose, time, settings.max_gap_s)
     ready_imu = _ready(raw.ready_imu, time, settings.max_gap_s)
     imu_there = (imu_there & clock.sure(time)) | np.isfinite(ready_imu).any(1)
@@ -75,15 +82,17 @@ def extent(raw: Raw) -> tuple[float, float]:
     return 0.0, (raw.ready_imu.frames - 1) / raw.ready_imu.rate_hz
 
 
-def _clean(raw: Raw, settings: Settings) -> tuple[np.ndarray, float]:
-    """(N, K, D) points without what was not measured, and the length of the body in px."""
+def _clean(raw: Raw, settings: Settings) -> tuple[Raw, np.ndarray, float]:
+    """The recording without its points, these (N, K, D) without what was not measured, the length of the body in px."""
     if raw.tracks is None:
-        return np.zeros((0, 0, 3), np.float32), float("nan")
-    keypoints, points = raw.tracks.keypoints, raw.tracks.points
-    rough = geometry.clean_points(points, settings.min_likelihood)
-    length = geometry.axis_length(rough, keypoints, settings.body_axis)
-    points = geometry.clean_points(points, settings.min_likelihood, length)
-    return points, geometry.axis_length(points, keypoints, settings.body_axis)
+        return raw, np.zeros((0, 0, 3), np.float32), float("nan")
+    keypoints = raw.tracks.keypoints
+    points = geometry.clean_points(raw.tracks.points, settings.min_likelihood)
+    length = geometry.axis_length(points, keypoints, settings.body_axis)
+    if np.isfinite(length):
+        points[geometry.outliers(points[..., :-1], length), :-1] = np.nan
+        length = geometry.axis_length(points, keypoints, settings.body_axis)
+    return replace(raw, tracks=replace(raw.tracks, points=np.zeros_like(points[:0]), others={})), points, length
 
 
 def sync_problems(raw: Raw, settings: Settings) -> list[str]:
@@ -91,8 +100,11 @@ def sync_problems(raw: Raw, settings: Settings) -> list[str]:
     if raw.pairs is None:
         return []
     axes = motions.seen_axes(raw, settings.body_axis, settings.head_axis)
-    tracked = settings.body_axis and {*settings.body_axis} <= {*raw.keypoints}
-    points, axes = (_clean(raw, settings)[0], axes) if tracked else (np.zeros((0, 0, 3), np.float32), {})
+    points = np.zeros((0, 0, 3), np.float32)
+    if settings.body_axis and {*settings.body_axis} <= {*raw.keypoints}:
+        raw, points, _ = _clean(motions.narrowed(raw, axes | {"": settings.body_axis}), settings)
+    else:
+        axes = {}
     try:
         timing.find_clock(raw, points, motions.read_motion(raw), axes, settings.min_clock_correlation)
     except RecordingError as error:
@@ -104,48 +116,69 @@ def _sensors(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sensor for sensor in ("acc", "gyro") if all(f"{sensor}_{axis}" in names for axis in "xyz"))
 
 
-def _imu(raw: Raw, imu_s: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Signals (T, C), band powers (T, F) and where samples were measured (T,), at the IMU's times (T,)."""
+def _imu(
+    raw: Raw, imu_s: np.ndarray, rotation: np.ndarray, settings: Settings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signals (T, C) turned by a rotation, band powers (T, F) and where samples were measured (T,), at the IMU's times
+    (T,)."""
     if raw.imu is None:
         nothing = np.zeros((len(imu_s), 0), np.float32)
         return nothing, nothing, np.zeros(len(imu_s), bool)
     time, values, names = raw.imu.time_s, raw.imu.values, raw.imu.names
+    sensors = _sensors(names)
+    bands = np.empty((len(imu_s), len(band_names(sensors))), np.float32)
+    for sensor, some in zip(sensors, np.split(bands, len(sensors), axis=1) if sensors else (), strict=True):
+        size = geometry.lengths(values[:, [names.index(f"{sensor}_{axis}") for axis in "xyz"]])
+        some[:] = band_powers(time, size, imu_s, settings.max_gap_s)
     signals = resample(time, values, imu_s, settings.rate_hz, settings.max_gap_s)
-    bands = [np.zeros((len(imu_s), 0), np.float32)]
-    for sensor in _sensors(names):
-        size = np.linalg.norm(values[:, [names.index(f"{sensor}_{axis}") for axis in "xyz"]].astype(float), axis=1)
-        bands.append(band_powers(time, size, imu_s, settings.max_gap_s))
-    return signals, np.concatenate(bands, axis=1), measured(time, np.isfinite(values).all(1), imu_s)
+    if rotation is not None:
+        for c in range(0, signals.shape[1], 3):
+            signals[:, c : c + 3] = signals[:, c : c + 3].astype(float) @ rotation.T
+    return signals, bands, measured(time, np.isfinite(values).all(1), imu_s)
+
+
+def _felt(
+    motion: Motion | None, imu_s: np.ndarray, settings: Settings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Sensor axes to level ones (3, 3), and in these x + iy of the acceleration without gravity and of the upward
+    direction, (T,) each at the IMU's times (T,)."""
+    if motion is None:
+        return None
+    rate = 1.0 / np.median(np.diff(motion.time_s))
+    gyro = motion.gyro if motion.gyro is None else motion.gyro - motion.rest
+    level = mounting.level_rotation(motion.up, mounting.quiet_samples(motion.acc, gyro, rate))
+    del gyro
+    flat = []
+    for signal in (motion.acc - GRAVITY * motion.up, motion.up):
+        even = resample(motion.time_s, signal, imu_s, settings.rate_hz, settings.max_gap_s).astype(float) @ level.T
+        flat.append(even[:, 0] + 1j * even[:, 1])
+    return level, *flat
 
 
 def _mount(
-    imu: np.ndarray, raw: Raw, points: np.ndarray, motion: Motion | None, imu_s: np.ndarray, time: np.ndarray,
-    mount: str, settings: Settings,
-) -> tuple[np.ndarray, dict]:
-    """The signals in body axes, and how the sensor was held; as they are where that cannot be known."""
-    if motion is None or not mount or not np.isfinite(imu).any():
-        return imu, {"axes": "sensor"}
-    keypoints = raw.tracks.keypoints
-    rate = 1.0 / np.median(np.diff(motion.time_s))
-    level = mounting.level_rotation(motion.up, mounting.quiet_samples(motion.acc, motion.gyro, rate))
-    felt = np.concatenate([motion.acc - GRAVITY * motion.up, motion.up], axis=1)
-    felt = resample(motion.time_s, felt, imu_s, settings.rate_hz, settings.max_gap_s).astype(float)
+    raw: Raw, points: np.ndarray, felt: tuple | None, time: np.ndarray, mount: str, settings: Settings
+) -> tuple[np.ndarray | None, dict]:
+    """Sensor axes to body axes, and how the sensor was held; None where that cannot be known."""
+    if felt is None:
+        return None, {"axes": "sensor"}
+    keypoints, (level, moved, lean) = raw.tracks.keypoints, felt
     axis = settings.head_axis if mount == "head" else settings.body_axis
-    seen = [geometry.axis_centre(points, keypoints, axis)]
+
+    def even(path: np.ndarray) -> np.ndarray:
+        return _complex(raw.frame_s, path, time, settings.max_gap_s)
+
+    def paths() -> Iterator[np.ndarray]:
+        yield even(geometry.axis_centre(points, keypoints, axis))
+        yield from (even(points[:, k, :2] * [1.0, -1.0]) for k in near)
+
     near = [k for k in geometry.points_on_axis(points, keypoints, axis) if keypoints[k] in settings.keypoints]
-    seen += [points[:, k, :2] * [1.0, -1.0] for k in near]
-    paths = [_complex(raw.frame_s, path, time, settings.max_gap_s) for path in seen]
     angle = geometry.axis_angle(points, keypoints, axis)
-    heading = _complex(raw.frame_s, np.stack([np.cos(angle), np.sin(angle)], axis=1), time, settings.max_gap_s)
-    turned = mounting.fit_heading(
-        felt[:, :3] @ level.T, felt[:, 3:] @ level.T, paths, np.angle(heading), settings.rate_hz, nods=mount == "head"
-    )
+    angle = np.angle(even(np.stack([np.cos(angle), np.sin(angle)], axis=1)))
+    turned = mounting.fit_heading(moved, lean, paths(), angle, settings.rate_hz, nods=mount == "head")
     if turned is None:
-        return imu, {"axes": "sensor"}
+        return None, {"axes": "sensor"}
     rotation = turned.rotation @ level
-    out = [imu[:, c : c + 3].astype(float) @ rotation.T for c in range(0, imu.shape[1], 3)]
-    report = asdict(turned) | {"axes": "body", "rotation": rotation.round(6).tolist()}
-    return np.concatenate(out, axis=1).astype(np.float32), report
+    return rotation, asdict(turned) | {"axes": "body", "rotation": rotation.round(6).tolist()}
 
 
 def _complex(frame_s: np.ndarray, path: np.ndarray, time: np.ndarray, max_gap_s: float) -> np.ndarray:
@@ -159,12 +192,12 @@ def _pose(raw: Raw, points: np.ndarray, time: np.ndarray, settings: Settings) ->
     if raw.tracks is None:
         return np.zeros((len(time), 0, 3), np.float32), np.zeros(len(time), bool)
     frame_s, keypoints = raw.frame_s, raw.tracks.keypoints
-    frames, count, width = points.shape
-    flat = resample(frame_s, points[..., :-1].reshape(frames, -1), time, settings.rate_hz, settings.max_gap_s)
-    sure = resample_linear(frame_s, points[..., -1], time, settings.max_gap_s)
-    there = np.isfinite(points[..., 0])
-    seen = np.stack([measured(frame_s, column, time) for column in there.T], axis=1)  # (T, K)
-    out = np.concatenate([flat.reshape(len(time), count, width - 1), np.where(seen, sure, 0.0)[..., None]], axis=2)
+    out = resample(frame_s, points.reshape(len(points), -1), time, settings.rate_hz, settings.max_gap_s)
+    out = out.reshape(len(time), *points.shape[1:])
+    seen = np.stack([measured(frame_s, np.isfinite(x), time) for x in points[..., 0].T], axis=1)  # (T, K)
+    for k in range(points.shape[1]):
+        sure = resample_linear(frame_s, points[:, k, -1:], time, settings.max_gap_s)
+        out[:, k, -1] = np.where(seen[:, k], sure[:, 0], 0.0)
     valid = np.all([seen[:, keypoints.index(name)] for name in settings.body_axis], axis=0)
     return geometry.place_keypoints(out, keypoints, settings.keypoints), valid
 
@@ -184,12 +217,17 @@ def _nearest(frame_s: np.ndarray, time: np.ndarray) -> np.ndarray:
     return np.searchsorted(middles, time).astype(np.int32)
 
 
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _report(raw: Raw, clock: Clock, mount: str, held: dict) -> dict:
     """What align_data found, as plain values."""
     plain = {k: v for k, v in asdict(replace(clock, unsure=(), steps=())).items() if not k.startswith("knots")}
     plain |= {"unsure": [list(s) for s in clock.unsure], "steps": [list(s) for s in clock.steps]}
     plain |= {name: getattr(clock, name).round(6).tolist() for name in ("knots_camera_s", "knots_lag_s", "knots_se_s")}
-    hashes = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in source_files(raw.row)}
+    hashes = {p.name: _sha256(p) for p in source_files(raw.row)}
     rates = {
         "pose_rate_hz": float(1 / np.median(np.diff(raw.frame_s))) if len(raw.frame_s) > 1 else None,
         "imu_rate_hz": float(1 / np.median(np.diff(raw.imu.time_s))) if raw.imu is not None else None,

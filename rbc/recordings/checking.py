@@ -35,6 +35,7 @@ class Look:
     keypoints: tuple[str, ...] = ()
     imu: bool = False
     pose: bool = False
+    rest: physics.Rest = physics.NO_REST
     length_s: float = 0.0
     labelled_s: float = 0.0
     warnings: tuple[str, ...] = ()
@@ -121,7 +122,7 @@ def look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look
     conflicts, _ = ontology.conflicts(labels, behaviours)
     warnings = [conflict_note(conflicts)] if conflicts else []
     return replace(
-        has, imu=bool(row.imu), pose=bool(row.pose), length_s=stop - start,
+        has, imu=bool(row.imu), pose=bool(row.pose), rest=rest, length_s=stop - start,
         labelled_s=np.count_nonzero((labels != NOT_SCORED).any(1)) / settings.rate_hz,
         warnings=tuple(warnings + ([rest.note] if rest.note else [])),
     )
