@@ -58,7 +58,7 @@ def read_body(path: Path, width: int, skip: int, separator: str = ",", decimal: 
 def read_numbers(
     path: Path, width: int, skip: int, separator: str = ",", decimal: str = ".", dtype: type = np.float64
 ) -> pd.DataFrame:
-    """As `read_body`, of a file whose head could be read; where all cells are numbers, the first column arrives as f8 and the others as `dtype`.
+    """As `read_body`; where all cells are numbers, the first column arrives as f8 and the others as `dtype`.
 
     They are read piece by piece into one table: the text of a whole day takes many times the memory of its numbers.
     """
