@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rbc.params import ParamsError, load
-from rbc.recordings.alignment import Settings
+from rbc.recordings.settings import Settings
 from rbc.recordings.checking import check_all
 from rbc.recordings.drafting import draft_manifest
 from rbc.recordings.errors import RecordingError

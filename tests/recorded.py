@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rbc.recordings.alignment import Settings
+from rbc.recordings.settings import Settings
 from rbc.recordings.deeplabcut import Tracks
+from rbc.recordings.errors import RecordingError
 from rbc.recordings.imu import SIGNALS, ImuRecording
-from rbc.recordings.manifest import Row
+from rbc.recordings.manifest import Row, read_rows
 from rbc.recordings.raw import Raw
 
 KEYPOINTS = ("nose", "neck", "tail_base")
@@ -25,6 +26,15 @@ def row(**changes) -> Row:
         px_per_cm=float("nan"), span=(), exclude="", extra={},
     )  # fmt: skip
     return Row(**(fields | changes))
+
+
+def read_manifest(root: Path, animal_pattern: str) -> list[Row]:
+    """Rows of a manifest without a problem."""
+    judged = read_rows(root, animal_pattern)
+    problems = [problem for _, found in judged for problem in found]
+    if problems:
+        raise RecordingError(problems)
+    return [row for row, _ in judged]
 
 
 def turning(time_s: np.ndarray) -> np.ndarray:

@@ -71,7 +71,8 @@ def shipped(sessions, tmp_path_factory) -> Path:
     for adapter, x in zip(model.network.adapters, features, strict=True):
         adapter.set_scaling(x.nanmean(0), (x - x.nanmean(0)).square().nanmean(0).sqrt())
     features = scaled_features(model.network, known, recipe)
-    mlp = WindowMlp(SHAPE["d_model"], tuple(x.shape[1] for x in features), len(BEHAVIOURS), (8,), SHAPE["hidden_dim"], members=2)
+    widths = tuple(x.shape[1] for x in features)
+    mlp = WindowMlp(SHAPE["d_model"], widths, len(BEHAVIOURS), (8,), SHAPE["hidden_dim"], members=2)
     probability = mlp.probability(encode(model.network, known, recipe).read)
     classifier = Classifier(model, mlp, fit_class_map([features], [probability[:, 2]]))
     held, one = {KNOWN: np.array(known.labels)}, {KNOWN: known}

@@ -4,58 +4,44 @@ T frames of the common clock (the camera's; the IMU's where there is no pose), N
 """
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
-from rbc.recordings import geometry, labelling, mounting, slip, timing, wearer
+from rbc.recordings import geometry, labelling, timing, wearer
 from rbc.recordings import motion as motions
 from rbc.recordings.clock import Clock
 from rbc.recordings.errors import RecordingError
-from rbc.recordings.motion import Motion
-from rbc.recordings.mounting import GRAVITY
+from rbc.recordings.harness import Held, feel, find_hold
 from rbc.recordings.raw import Raw, source_files
 from rbc.recordings.resampling import band_names, band_powers, make_grid, measured, resample, resample_linear
 from rbc.recordings.session import Session
-
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What align_data is told; one for all sessions."""
-
-    behaviours: tuple[str, ...]
-    keypoints: tuple[str, ...]
-    rate_hz: float
-    min_likelihood: float
-    max_gap_s: float
-    min_clock_correlation: float
-    body_axis: tuple[str, str]
-    head_axis: tuple[str, str]
-
-    @property
-    def turning(self) -> dict:
-        """What it takes to compare the turning of animals with the IMU's."""
-        return {"min_likelihood": self.min_likelihood, "body_axis": self.body_axis, "head_axis": self.head_axis,
-                "min_correlation": self.min_clock_correlation}  # fmt: skip
+from rbc.recordings.settings import Settings
 
 
 def align(raw: Raw, settings: Settings) -> Session:
-    """The session of a raw recording on the common clock."""
+    """The session of a raw recording on the common clock.
+
+    Of a day each array takes hundreds of MB: what is no longer needed is let go of.
+    """
     raw = wearer.settle(raw, **settings.turning)
-    row, tracks, rate = raw.row, raw.tracks, settings.rate_hz
-    points, length = _clean(raw, settings)
+    row, tracks, rate = raw.row, raw.tracks is not None, settings.rate_hz
+    raw, points, length = _clean(raw, settings)
     time = make_grid(*extent(raw), rate)
     motion = motions.read_motion(raw)
     axes = motions.seen_axes(raw, settings.body_axis, settings.head_axis)
     clock, mount = timing.find_clock(raw, points, motion, axes, settings.min_clock_correlation)
     imu_s = clock.camera_to_imu(time)
-    imu, bands, imu_there = _imu(raw, imu_s, settings)
+    felt = feel(motion, imu_s, settings) if mount and clock.accepted else None
+    del motion
+    held, mounted = find_hold(raw, points, felt, imu_s, time, mount, settings)
+    del felt
+    pose, pose_there = _pose(raw, points, time, settings)
+    del points
+    imu, bands, imu_there = _imu(raw, imu_s, held, settings)
     if not clock.accepted:
         imu, bands, imu_there = imu * np.nan, bands * np.nan, imu_there & False
-    imu, held = _mount(imu, raw, points, motion, imu_s, time, mount, settings)
-    pose, pose_there = _pose(raw, points, time, settings)
     other = _other(raw, pose, length, time, settings)
     ready_pose = _ready(raw.ready_pose, time, settings.max_gap_s)
     ready_imu = _ready(raw.ready_imu, time, settings.max_gap_s)
@@ -70,7 +56,7 @@ def align(raw: Raw, settings: Settings) -> Session:
         ready_pose_names=raw.ready_pose.ready_names if raw.ready_pose else (), annotator_names=tuple(raw.annotators),
         body_length_px=length, time=time, imu=imu, bands=bands, pose=pose, other=other, ready_imu=ready_imu,
         ready_pose=ready_pose, valid=np.stack([imu_there, pose_there], axis=1), labels=labels, annotators=annotators,
-        video_frame=_nearest(raw.frame_s, time), report=_report(raw, clock, mount, held),
+        video_frame=_nearest(raw.frame_s, time), report=_report(raw, clock, mount, mounted),
     )
 
 
@@ -83,15 +69,20 @@ def extent(raw: Raw) -> tuple[float, float]:
     return 0.0, (raw.ready_imu.frames - 1) / raw.ready_imu.rate_hz
 
 
-def _clean(raw: Raw, settings: Settings) -> tuple[np.ndarray, float]:
-    """(N, K, D) points without what was not measured, and the length of the body in px."""
+def _clean(raw: Raw, settings: Settings) -> tuple[Raw, np.ndarray, float]:
+    """The recording without its points, and with only the body axis of other animals; the points (N, K, D) without what
+    was not measured; the length of the body in px."""
     if raw.tracks is None:
-        return np.zeros((0, 0, 3), np.float32), float("nan")
-    keypoints, points = raw.tracks.keypoints, raw.tracks.points
-    rough = geometry.clean_points(points, settings.min_likelihood)
-    length = geometry.axis_length(rough, keypoints, settings.body_axis)
-    points = geometry.clean_points(points, settings.min_likelihood, length)
-    return points, geometry.axis_length(points, keypoints, settings.body_axis)
+        return raw, np.zeros((0, 0, 3), np.float32), float("nan")
+    keypoints = raw.tracks.keypoints
+    points = geometry.clean_points(raw.tracks.points, settings.min_likelihood)
+    length = geometry.axis_length(points, keypoints, settings.body_axis)
+    if np.isfinite(length):
+        points[geometry.outliers(points[..., :-1], length), :-1] = np.nan
+        length = geometry.axis_length(points, keypoints, settings.body_axis)
+    axis = [keypoints.index(name) for name in settings.body_axis]
+    others = {name: other[:, axis] for name, other in raw.tracks.others.items()}
+    return replace(raw, tracks=replace(raw.tracks, points=np.zeros_like(points[:0]), others=others)), points, length
 
 
 def sync_problems(raw: Raw, settings: Settings) -> list[str]:
@@ -99,8 +90,11 @@ def sync_problems(raw: Raw, settings: Settings) -> list[str]:
     if raw.pairs is None:
         return []
     axes = motions.seen_axes(raw, settings.body_axis, settings.head_axis)
-    tracked = settings.body_axis and {*settings.body_axis} <= {*raw.keypoints}
-    points, axes = (_clean(raw, settings)[0], axes) if tracked else (np.zeros((0, 0, 3), np.float32), {})
+    points = np.zeros((0, 0, 3), np.float32)
+    if settings.body_axis and {*settings.body_axis} <= {*raw.keypoints}:
+        raw, points, _ = _clean(motions.narrowed(raw, axes | {"": settings.body_axis}), settings)
+    else:
+        axes = {}
     try:
         timing.find_clock(raw, points, motions.read_motion(raw), axes, settings.min_clock_correlation)
     except RecordingError as error:
@@ -112,62 +106,25 @@ def _sensors(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sensor for sensor in ("acc", "gyro") if all(f"{sensor}_{axis}" in names for axis in "xyz"))
 
 
-def _imu(raw: Raw, imu_s: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Signals (T, C), band powers (T, F) and where samples were measured (T,), at the IMU's times (T,)."""
+def _imu(
+    raw: Raw, imu_s: np.ndarray, held: Held | None, settings: Settings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signals (T, C) in body axes where these are known, band powers (T, F) and where samples were measured (T,), at the
+    IMU's times (T,)."""
     if raw.imu is None:
         nothing = np.zeros((len(imu_s), 0), np.float32)
         return nothing, nothing, np.zeros(len(imu_s), bool)
     time, values, names = raw.imu.time_s, raw.imu.values, raw.imu.names
+    sensors = _sensors(names)
+    bands = np.empty((len(imu_s), len(band_names(sensors))), np.float32)
+    for sensor, some in zip(sensors, np.split(bands, len(sensors), axis=1) if sensors else (), strict=True):
+        size = geometry.lengths(values[:, [names.index(f"{sensor}_{axis}") for axis in "xyz"]])
+        some[:] = band_powers(time, size, imu_s, settings.max_gap_s)
     signals = resample(time, values, imu_s, settings.rate_hz, settings.max_gap_s)
-    bands = [np.zeros((len(imu_s), 0), np.float32)]
-    for sensor in _sensors(names):
-        size = np.linalg.norm(values[:, [names.index(f"{sensor}_{axis}") for axis in "xyz"]].astype(float), axis=1)
-        bands.append(band_powers(time, size, imu_s, settings.max_gap_s))
-    return signals, np.concatenate(bands, axis=1), measured(time, np.isfinite(values).all(1), imu_s)
-
-
-def _mount(
-    imu: np.ndarray, raw: Raw, points: np.ndarray, motion: Motion | None, imu_s: np.ndarray, time: np.ndarray,
-    mount: str, settings: Settings,
-) -> tuple[np.ndarray, dict]:
-    """The signals in body axes, and how the sensor was held; as they are where that cannot be known."""
-    if motion is None or not mount or not np.isfinite(imu).any():
-        return imu, {"axes": "sensor"}
-    keypoints = raw.tracks.keypoints
-    rate = 1.0 / np.median(np.diff(motion.time_s))
-    quiet = mounting.quiet_samples(motion.acc, motion.gyro, rate)
-    level = mounting.level_rotation(motion.up, quiet)
-    felt = np.concatenate([motion.acc - GRAVITY * motion.up, motion.up], axis=1)
-    felt = resample(motion.time_s, felt, imu_s, settings.rate_hz, settings.max_gap_s).astype(float)
-    axis = settings.head_axis if mount == "head" else settings.body_axis
-    seen = [geometry.axis_centre(points, keypoints, axis)]
-    near = [k for k in geometry.points_on_axis(points, keypoints, axis) if keypoints[k] in settings.keypoints]
-    seen += [points[:, k, :2] * [1.0, -1.0] for k in near]
-    paths = [_complex(raw.frame_s, path, time, settings.max_gap_s) for path in seen]
-    angle = geometry.axis_angle(points, keypoints, axis)
-    heading = _complex(raw.frame_s, np.stack([np.cos(angle), np.sin(angle)], axis=1), time, settings.max_gap_s)
-    turned = mounting.fit_heading(
-        felt[:, :3] @ level.T, felt[:, 3:] @ level.T, paths, np.angle(heading), settings.rate_hz, nods=mount == "head"
-    )
-    if turned is None:
-        return imu, {"axes": "sensor"}
-    rotation = turned.rotation @ level
-    out = [imu[:, c : c + 3].astype(float) @ rotation.T for c in range(0, imu.shape[1], 3)]
-    report = asdict(turned) | {"axes": "body", "rotation": rotation.round(6).tolist()}
-    roll = None
-    if turned.heading_se_deg <= slip.HEADING_SE_DEG:
-        thin = slice(None, None, max(1, int(rate // slip.RATE_HZ)))
-        roll = slip.find_roll(motion.time_s[thin], motion.up[thin] @ rotation.T, ~quiet[thin])
-    if roll is not None:
-        out = [roll.undone(imu_s, part) for part in out]
-        report |= roll.report(imu_s, time)
-    return np.concatenate(out, axis=1).astype(np.float32), report
-
-
-def _complex(frame_s: np.ndarray, path: np.ndarray, time: np.ndarray, max_gap_s: float) -> np.ndarray:
-    """(T,) x + iy of a path (N, 2) on the grid."""
-    even = resample_linear(frame_s, path, time, max_gap_s).astype(float)
-    return even[:, 0] + 1j * even[:, 1]
+    if held is not None:
+        for c in range(0, signals.shape[1], 3):
+            signals[:, c : c + 3] = held.to_body(imu_s, signals[:, c : c + 3].astype(float))
+    return signals, bands, measured(time, np.isfinite(values).all(1), imu_s)
 
 
 def _pose(raw: Raw, points: np.ndarray, time: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
@@ -183,9 +140,10 @@ def _pose(raw: Raw, points: np.ndarray, time: np.ndarray, settings: Settings) ->
 def _other(raw: Raw, pose: np.ndarray, length: float, time: np.ndarray, settings: Settings) -> np.ndarray:
     """(T, 2, 3) front and rear of the body axis of the other animal whose trunk is nearest, as pose; missing where the
     animal's own trunk is, for nobody is nearest then. (T, 0, 3) where no other is ever seen."""
-    axis = [raw.keypoints.index(name) for name in settings.body_axis] if raw.tracks else []
-    others = [points[:, axis] for points in raw.tracks.others.values()] if raw.tracks else []
-    others = [geometry.clean_points(points, settings.min_likelihood, length) for points in others]
+    others = raw.tracks.others.values() if raw.tracks else ()
+    others = [geometry.clean_points(points, settings.min_likelihood) for points in others]
+    for points in others if np.isfinite(length) else ():
+        points[geometry.outliers(points[..., :-1], length), :-1] = np.nan
     others = [points for points in others if np.isfinite(points[..., 0]).any()]
     if not others:
         return np.zeros((len(time), 0, 3), np.float32)
@@ -201,12 +159,12 @@ def _even(
     frame_s: np.ndarray, points: np.ndarray, time: np.ndarray, settings: Settings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points (N, K, D) on the grid (T, K, D), interpolated ones with likelihood 0, and which were measured (T, K)."""
-    frames, count, width = points.shape
-    flat = resample(frame_s, points[..., :-1].reshape(frames, -1), time, settings.rate_hz, settings.max_gap_s)
-    sure = resample_linear(frame_s, points[..., -1], time, settings.max_gap_s)
-    there = np.isfinite(points[..., 0])
-    seen = np.stack([measured(frame_s, column, time) for column in there.T], axis=1)  # (T, K)
-    out = np.concatenate([flat.reshape(len(time), count, width - 1), np.where(seen, sure, 0.0)[..., None]], axis=2)
+    out = resample(frame_s, points.reshape(len(points), -1), time, settings.rate_hz, settings.max_gap_s)
+    out = out.reshape(len(time), *points.shape[1:])
+    seen = np.stack([measured(frame_s, np.isfinite(x), time) for x in points[..., 0].T], axis=1)  # (T, K)
+    for k in range(points.shape[1]):
+        sure = resample_linear(frame_s, points[:, k, -1:], time, settings.max_gap_s)
+        out[:, k, -1] = np.where(seen[:, k], sure[:, 0], 0.0)
     return out, seen
 
 
@@ -225,12 +183,17 @@ def _nearest(frame_s: np.ndarray, time: np.ndarray) -> np.ndarray:
     return np.searchsorted(middles, time).astype(np.int32)
 
 
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _report(raw: Raw, clock: Clock, mount: str, held: dict) -> dict:
     """What align_data found, as plain values."""
     plain = {k: v for k, v in asdict(replace(clock, unsure=(), steps=())).items() if not k.startswith("knots")}
     plain |= {"unsure": [list(s) for s in clock.unsure], "steps": [list(s) for s in clock.steps]}
     plain |= {name: getattr(clock, name).round(6).tolist() for name in ("knots_camera_s", "knots_lag_s", "knots_se_s")}
-    hashes = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in source_files(raw.row)}
+    hashes = {p.name: _sha256(p) for p in source_files(raw.row)}
     rates = {
         "pose_rate_hz": float(1 / np.median(np.diff(raw.frame_s))) if len(raw.frame_s) > 1 else None,
         "imu_rate_hz": float(1 / np.median(np.diff(raw.imu.time_s))) if raw.imu is not None else None,

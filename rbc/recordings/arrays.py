@@ -100,7 +100,7 @@ def _imu(path: Path, names: tuple[str, ...], values: np.ndarray, rate_hz: float,
     imu = None
     if signals:
         chosen = values[:, [names.index(name) for name in signals]]
-        measured = convert(path, signals, chosen, units)
+        measured = convert(path, signals, chosen.T, units)
         notes = check_signals(path, signals, measured)
         imu = ImuRecording(np.arange(len(values)) / rate_hz, signals, measured, notes)
     return Arrays(len(values), rate_hz, imu=imu, ready=values[:, rest], ready_names=tuple(names[c] for c in rest))

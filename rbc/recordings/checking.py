@@ -14,7 +14,8 @@ import numpy as np
 from tqdm import tqdm
 
 from rbc.recordings import labelling, physics, wearer
-from rbc.recordings.alignment import Settings, extent, sync_problems
+from rbc.recordings.alignment import extent, sync_problems
+from rbc.recordings.arrays import is_arrays
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.geometry import unite_keypoints
 from rbc.recordings.manifest import Row, read_rows
@@ -22,6 +23,7 @@ from rbc.recordings.ontology import Ontology, translate
 from rbc.recordings.raw import label_problems, read_raw
 from rbc.recordings.resampling import make_grid
 from rbc.recordings.session import NOT_SCORED
+from rbc.recordings.settings import Settings
 
 WORKERS = 2
 
@@ -35,6 +37,7 @@ class Look:
     keypoints: tuple[str, ...] = ()
     imu: bool = False
     pose: bool = False
+    rest: physics.Rest = physics.NO_REST
     length_s: float = 0.0
     labelled_s: float = 0.0
     warnings: tuple[str, ...] = ()
@@ -101,7 +104,8 @@ def look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look
     try:
         raw = translate(read_raw(row, settings.behaviours), ontology.aliases)
     except RecordingError as error:
-        return Look(tuple(error.problems))
+        said = not sound and not row.imu_units and row.imu and not is_arrays(row.imu[0])  # by the row's own problems
+        return Look(tuple(problem for problem in error.problems if not (said and "imu_units: ''" in problem)))
     behaviours = settings.behaviours or raw.behaviours
     has = replace(Look(), behaviours=raw.behaviours, keypoints=raw.keypoints)
     if not sound:
@@ -126,7 +130,7 @@ def look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look
     conflicts, _ = ontology.conflicts(labels, behaviours)
     warnings = [conflict_note(conflicts)] if conflicts else []
     return replace(
-        has, imu=bool(row.imu), pose=bool(row.pose), length_s=stop - start,
+        has, imu=bool(row.imu), pose=bool(row.pose), rest=rest, length_s=stop - start,
         labelled_s=np.count_nonzero((labels != NOT_SCORED).any(1)) / settings.rate_hz,
         warnings=(*warnings, *([rest.note] if rest.note else []), *raw.wearer_notes),
     )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.frames_hdf import read_frame
-from rbc.recordings.tables import listed, near, numbers, read_body, read_head
+from rbc.recordings.tables import joined, listed, near, numbers, read_head, read_numbers
 from rbc.recordings.trackers import read_poses
 
 COORDS = ("x", "y", "likelihood")
@@ -81,12 +81,13 @@ def read_tracks(paths: tuple[Path, ...], individual: str = "", *, undecided: boo
                                 f"{first.points.shape[2] - 1}")  # fmt: skip
     if problems:
         raise RecordingError(problems)
-    points = np.concatenate([tracks.points for tracks in chapters])  # (N, K, 3)
-    others = {name: np.concatenate([tracks.others[name] for tracks in chapters]) for name in first.others}
+    points = joined([tracks.points for tracks in chapters])  # (N, K, 3)
+    others = {name: joined([tracks.others[name] for tracks in chapters]) for name in first.others}
     if not np.isfinite(points[..., :2]).any():
         raise RecordingError(f"{paths[0]}: pose is all-NaN: {len(points)} frames without one tracked keypoint")
     lengths = tuple(len(tracks.points) for tracks in chapters)
     rows = np.concatenate([tracks.rows + begin for tracks, begin in zip(chapters, np.cumsum([0, *lengths]))])
+    rows = rows if len(rows) < len(points) else None
     notes = tuple(note for tracks in chapters for note in tracks.notes)
     return Tracks(first.keypoints, points, others, notes, rows, lengths, first.individual)
 
@@ -108,8 +109,9 @@ def read_csv(path: Path) -> Sheet:
         raise RecordingError(f"{path}: header rows of {widths} fields; needs as many in each")
     animals = rows["individuals"][1:] if "individuals" in rows else [""] * (width - 1)
     keys = list(zip(animals, rows["bodyparts"][1:], (c.lower() for c in rows["coords"][1:]), strict=True))
-    body = read_body(path, width, len(names))
-    return _sheet(path, keys, body[range(1, width)], body[0])
+    body = read_numbers(path, width, len(names), dtype=np.float32)
+    index = body.pop(0)
+    return _sheet(path, keys, body, index)
 
 
 def read_h5(path: Path) -> Sheet:
@@ -169,9 +171,11 @@ def _tracks(path: Path, sheet: Sheet, individual: str, upto: int, undecided: boo
     for animal in (chosen, *(a for a in animals if a not in (chosen, UNIQUE))):
         points, found = _points(path, sheet, animal, keypoints, coords)
         problems += found
-        stacked[animal] = np.full((int(frames[-1]) + 1, *points.shape[1:]), np.nan, np.float32)
-        stacked[animal][..., -1] = 0
-        stacked[animal][frames] = points
+        stacked[animal] = points
+        if gone:
+            stacked[animal] = np.full((int(frames[-1]) + 1, *points.shape[1:]), np.nan, np.float32)
+            stacked[animal][..., -1] = 0
+            stacked[animal][frames] = points
     if problems:
         raise RecordingError(problems)
     notes = (f"{path.name}: {gone} frames without a row",) if gone else ()
@@ -197,8 +201,8 @@ def _frame_numbers(path: Path, index: pd.Series) -> np.ndarray:
     given = index.to_numpy(np.float64, na_value=np.nan)
     whole = (given >= 0) & (given < 2**40) & (given == np.floor(given))
     wrong = np.flatnonzero(~whole | (np.diff(given, prepend=-1) <= 0))
-    problems = listed(wrong, lambda i: f"{path}: line {index.index[i]}: frame number {index.iloc[i]}"
-                      f"{f' after {index.iloc[i - 1]}' if i else ''}; frames need to count upwards from 0")  # fmt: skip
+    problems = listed(wrong, lambda i: f"{path}: line {index.index[i]}: frame number {given[i]:.15g}"
+                      f"{f' after {given[i - 1]:.15g}' if i else ''}; frames need to count upwards from 0")  # fmt: skip
     if problems:
         raise RecordingError(problems)
     return given.astype(np.int64)

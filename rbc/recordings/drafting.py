@@ -19,7 +19,7 @@ from rbc.recordings.deeplabcut import READERS, UNIQUE
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.layouts import find_layout
 from rbc.recordings.manifest import NAME
-from rbc.recordings.names import alike, plain
+from rbc.recordings.names import alike, few, plain
 from rbc.recordings.tables import TIME_UNITS, read_head, read_lines, separator
 
 COLUMNS = ("session", "animal", "day", "arena", "pose", "imu", "labels", "scored", "pose_rate_hz", "imu_rate_hz",
@@ -35,7 +35,6 @@ NEEDS = {
     "individual": "which of the tracked animals wears the IMU",
     "span": "the stretch watched, start-stop in s (BORIS exports may state it; frame-by-frame labels need none)",
 }
-SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -207,8 +206,3 @@ def individuals(path: Path) -> list[str]:
     rows = read_head(path, 2) if path.suffix.lower() == ".csv" else []
     named = rows[1][1:] if len(rows) > 1 and rows[1] and rows[1][0].lower() == "individuals" else []
     return [name for name in dict.fromkeys(named) if name != UNIQUE]
-
-
-def few(names: list[str]) -> str:
-    """The first few names, and how many there are in all."""
-    return ", ".join(names[:SHOWN]) + (f" … ({len(names)} in all)" if len(names) > SHOWN else "")

@@ -13,28 +13,27 @@ OUTLIER_BODY = 0.25
 CHUNK = 20_000
 
 
-def clean_points(points: np.ndarray, min_likelihood: float, body_length_px: float = np.nan) -> np.ndarray:
+def clean_points(points: np.ndarray, min_likelihood: float) -> np.ndarray:
     """(N, K, D) f4 copy in which points that were not measured have NaN coordinates; the likelihood stays.
 
-    Not measured: likelihood below `min_likelihood` or NaN, both coordinates exactly 0, or, where the body length is
-    known, an outlier of a few frames (Hampel's rule).
+    Not measured: likelihood below `min_likelihood` or NaN, or both coordinates exactly 0.
     """
     points = np.array(points, np.float32)
     with np.errstate(invalid="ignore"):
         bad = ~(points[..., -1] >= min_likelihood) | (points[..., :2] == 0).all(-1)
     points[bad, :-1] = np.nan
-    if np.isfinite(body_length_px):
-        points[_outliers(points[..., :-1], body_length_px), :-1] = np.nan
     return points
 
 
-def _outliers(places: np.ndarray, body_length_px: float) -> np.ndarray:
-    """(N, K) far from the median of the frames around, as no limb is."""
+def outliers(places: np.ndarray, body_length_px: float) -> np.ndarray:
+    """(N, K) bool: places (N, K, D) far from the median of the few frames around, as no limb is (Hampel's rule)."""
     half, far = OUTLIER_FRAMES // 2, np.zeros(places.shape[:2], bool)
-    padded = np.pad(places, ((half, half), (0, 0), (0, 0)), constant_values=np.nan)
     for begin in range(0, len(places), CHUNK):
         stop = min(begin + CHUNK, len(places))
-        around = np.lib.stride_tricks.sliding_window_view(padded[begin : stop + 2 * half], OUTLIER_FRAMES, axis=0)
+        ends = max(half - begin, 0), max(stop + half - len(places), 0)
+        near = places[max(begin - half, 0) : stop + half]
+        padded = np.pad(near, (ends, (0, 0), (0, 0)), constant_values=np.nan)
+        around = np.lib.stride_tricks.sliding_window_view(padded, OUTLIER_FRAMES, axis=0)
         distance = np.linalg.norm(places[begin:stop] - median(around), axis=-1)  # (n, K)
         with np.errstate(invalid="ignore"):
             usual = median(np.where(distance > 0, distance, np.nan), axis=0)
@@ -52,13 +51,19 @@ def median(values: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def fill_gaps(values: np.ndarray) -> np.ndarray:
-    """(N, F) copy with NaN rows replaced by straight lines between their neighbours (0 where a column is all NaN)."""
-    out = np.array(values, float)
-    rows = np.arange(len(out))
+    """(N, F) the values with NaN replaced by straight lines between their neighbours (0 where a column is all NaN)."""
+    if np.isfinite(values).all():
+        return values
+    out, rows = np.array(values), np.arange(len(values))
     for column in out.T:
         there = np.isfinite(column)
         column[~there] = np.interp(rows[~there], rows[there], column[there]) if there.any() else 0.0
     return out
+
+
+def lengths(vectors: np.ndarray) -> np.ndarray:
+    """(N,) f8 lengths of vectors (N, D)."""
+    return np.sqrt(sum(column.astype(float) ** 2 for column in vectors.T))
 
 
 def axis_angle(points: np.ndarray, keypoints: tuple[str, ...], axis: tuple[str, str]) -> np.ndarray:
@@ -111,6 +116,8 @@ def unite_keypoints(sets: dict[str, tuple[str, ...]], body_axis: tuple[str, str]
 
 def place_keypoints(points: np.ndarray, have: tuple[str, ...], want: tuple[str, ...]) -> np.ndarray:
     """(N, len(want), D) the points in the order `want`; those that the session lacks are NaN with likelihood 0."""
+    if have == want:
+        return points
     out = np.full((len(points), len(want), points.shape[2]), np.nan, np.float32)
     out[..., -1] = 0.0
     for i, name in enumerate(want):

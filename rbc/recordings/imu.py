@@ -10,7 +10,8 @@ from rbc.recordings.channels import (ACC, GYRO, HEADER_WITHIN, SIGNALS, Channels
                                      unit_problems)  # fmt: skip
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.stamps import Stamps, read_stamps, time_problems, to_seconds
-from rbc.recordings.tables import decimal_mark, numbers, read_first_lines, read_table, require_columns, separator
+from rbc.recordings.tables import (decimal_mark, joined, numbers, read_first_lines, read_table, require_columns,
+                                   separator)  # fmt: skip
 from rbc.recordings.units import check_signals, convert
 
 
@@ -65,7 +66,7 @@ def read_imu(
                             f"{', '.join(first.names)}")  # fmt: skip
     if problems:
         raise RecordingError(problems)
-    values = np.concatenate([chapter.values for chapter in chapters])
+    values = joined([chapter.values for chapter in chapters])
     kept, time_s, notes = to_seconds([chapter.stamps for chapter in chapters], values, rate_hz, repairs)
     origin = np.repeat(np.arange(len(chapters)), [len(chapter.values) for chapter in chapters])[kept]
     for number, chapter in enumerate(chapters):
@@ -76,7 +77,7 @@ def read_imu(
     notes += check_signals(first.path, first.names, values)
     notes = (*notes, *dict.fromkeys(note for chapter in chapters for note in chapter.notes))
     further = np.concatenate([chapter.channel for chapter in chapters])[kept] if channel else None
-    return ImuRecording(time_s, first.names, values[kept], notes, further)
+    return ImuRecording(time_s, first.names, values[kept] if len(kept) < len(values) else values, notes, further)
 
 
 def _read_chapter(
@@ -100,7 +101,7 @@ def _read_chapter(
     columns = [attempt(numbers, path, table[name], channels.columns[name]) for name in names]
     further = attempt(_channel, path, table, channel) if channel else np.zeros(0)
     parsed = all(column is not None for column in columns)
-    values = attempt(convert, path, names, np.column_stack(columns), units) if parsed else None
+    values = attempt(convert, path, names, columns, units) if parsed else None
     stamps = attempt(read_stamps, path, table)
     if stamps is not None and problems:
         rows = np.arange(len(table))[:, None] if values is None else values
@@ -119,7 +120,7 @@ def _open(path: Path) -> tuple[pd.DataFrame, Channels, tuple[str, ...]]:
     lines = read_first_lines(path, 2 * HEADER_WITHIN)
     skip = find_header(lines)
     mark = separator(lines[skip]) if lines else ","
-    table = read_table(path, separator=mark, skip=skip, decimal=decimal_mark(lines[skip + 1 :], mark))
+    table = read_table(path, long=True, separator=mark, skip=skip, decimal=decimal_mark(lines[skip + 1 :], mark))
     channels, problems = find_channels(path, list(table.columns))
     if problems:
         raise RecordingError(problems)

@@ -21,8 +21,10 @@ def label_frames(raw: Raw, time_s: np.ndarray, behaviours: tuple[str, ...]) -> t
 
 def majority(annotators: np.ndarray) -> np.ndarray:
     """(T, C) what most of those who scored a frame say; -1 where they are even, or nobody scored it."""
-    votes = (annotators == PRESENT).sum(0) - (annotators == ABSENT).sum(0)
-    return np.select([votes > 0, votes < 0], [PRESENT, ABSENT], NOT_SCORED).astype(np.int8)
+    present, absent = ((annotators == said).sum(0, dtype=np.int16) for said in (PRESENT, ABSENT))
+    out = np.full(present.shape, NOT_SCORED, np.int8)
+    out[present > absent], out[present < absent] = PRESENT, ABSENT
+    return out
 
 
 def _labels(raw: Raw, annotation: Annotation, time_s: np.ndarray, behaviours: tuple[str, ...]) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rbc.recordings.arrays import is_arrays
-from rbc.recordings.cells import ANNOTATOR, file_problem, parse_labels, parse_span
+from rbc.recordings.cells import file_problem, parse_labels, parse_span
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.layouts import find_layout
 from rbc.recordings.pairs import parse_pairs
@@ -76,22 +76,13 @@ class Row:
     imu_drift_ppm: float = float("nan")
 
 
-def read_manifest(root: Path, animal_pattern: str, *, labels: bool = True) -> list[Row]:
-    """Rows of root/sessions.csv in their order, or of an older layout where there is none.
+def read_rows(root: Path, animal_pattern: str, *, labels: bool = True) -> list[tuple[Row, list[str]]]:
+    """(row, what is wrong with it) of root/sessions.csv in order, or of an older layout where there is none.
 
     `animal_pattern` is searched in the session's name where the animal's cell is empty (its first group, if any).
     Without `labels` what the folder says of labels is neither needed nor looked at.
-    Raises one RecordingError that lists every problem of every row.
+    Raises RecordingError for what is wrong with the table as a whole.
     """
-    judged = read_rows(root, animal_pattern, labels=labels)
-    problems = [problem for _, found in judged for problem in found]
-    if problems:
-        raise RecordingError(problems)
-    return [row for row, _ in judged]
-
-
-def read_rows(root: Path, animal_pattern: str, *, labels: bool = True) -> list[tuple[Row, list[str]]]:
-    """(row, what is wrong with it) as `read_manifest`, which raises what is wrong with the table as a whole."""
     root = Path(root)
     path = root / NAME
     try:

@@ -3,7 +3,7 @@
 N video frames, K keypoints, M samples of the IMU.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,8 +20,9 @@ class Motion:
     """What the IMU measured, in its own axes and on its own clock, ready for comparison with the camera."""
 
     time_s: np.ndarray  # (M,)
-    acc: np.ndarray  # (M, 3) m/s², NaN filled
-    gyro: np.ndarray | None  # (M, 3) rad/s without its rest rate, NaN filled
+    acc: np.ndarray  # (M, 3) f4 m/s², NaN filled
+    gyro: np.ndarray | None  # (M, 3) f4 rad/s, NaN filled
+    rest: np.ndarray  # (3,) rad/s that the gyroscope shows at rest
     up: np.ndarray  # (M, 3)
 
 
@@ -29,10 +30,10 @@ def read_motion(raw: Raw) -> Motion | None:
     """The IMU's signals for clock and mounting; None where there is no acceleration in three axes."""
     if raw.imu is None or raw.imu.names[:3] != ("acc_x", "acc_y", "acc_z") or len(raw.imu.time_s) < 100:
         return None
-    values = geometry.fill_gaps(raw.imu.values)
-    rate = 1.0 / np.median(np.diff(raw.imu.time_s))
-    gyro = values[:, 3:] - mounting.rest_rate(values[:, 3:], rate) if values.shape[1] == 6 else None
-    return Motion(raw.imu.time_s, values[:, :3], gyro, mounting.up_direction(raw.imu.time_s, values[:, :3], gyro))
+    time_s, values = raw.imu.time_s, geometry.fill_gaps(raw.imu.values)
+    acc, gyro = values[:, :3], values[:, 3:] if values.shape[1] == 6 else None
+    rest = mounting.rest_rate(gyro, 1.0 / np.median(np.diff(time_s))) if gyro is not None else np.zeros(3)
+    return Motion(time_s, acc, gyro, rest, mounting.up_direction(time_s, acc, None if gyro is None else gyro - rest))
 
 
 def seen_axes(raw: Raw, body_axis: tuple[str, ...], head_axis: tuple[str, ...]) -> dict[str, tuple[str, str]]:
@@ -48,8 +49,14 @@ def seen_axes(raw: Raw, body_axis: tuple[str, ...], head_axis: tuple[str, ...]) 
 def turnings(raw: Raw, points: np.ndarray, motion: Motion, axes: dict[str, tuple[str, str]]) -> dict[str, Turning]:
     """Turning of each axis by its mount, from cleaned points (N, K, D) and a motion with a gyroscope."""
     there = np.isfinite(raw.imu.values).all(1)
-    rate = (motion.up * motion.gyro).sum(1)[there]
+    rate = sum(up * (gyro - rest) for up, gyro, rest in zip(motion.up.T, motion.gyro.T, motion.rest, strict=True))
+    felt = turning(raw.frame_s, raw.frame_s, motion.time_s[there], rate[there], LONGEST_GAP_S)
     angles = {mount: geometry.axis_angle(points, raw.tracks.keypoints, axis) for mount, axis in axes.items()}
-    return {
-        mount: turning(raw.frame_s, angle, motion.time_s[there], rate, LONGEST_GAP_S) for mount, angle in angles.items()
-    }
+    return {mount: replace(felt, angle=angle) for mount, angle in angles.items()}
+
+
+def narrowed(raw: Raw, axes: dict[str, tuple[str, str]]) -> Raw:
+    """The recording with the keypoints of these axes alone, and of one animal."""
+    names = tuple(dict.fromkeys(name for axis in axes.values() for name in axis))
+    points = raw.tracks.points[:, [raw.tracks.keypoints.index(name) for name in names]]
+    return replace(raw, tracks=replace(raw.tracks, keypoints=names, points=points, others={}))

@@ -4,13 +4,14 @@ M samples of the IMU. acc (M, 3) m/s², the specific force (1 g upwards at rest)
 Body axes: x forward, y left, z up, for the posture that the animal holds most of the time on its feet.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import butter, sosfiltfilt
 
-from rbc.recordings.geometry import median
+from rbc.recordings.geometry import lengths, median
 
 GRAVITY = 9.81
 UP_CUTOFF_HZ = 0.15
@@ -20,7 +21,8 @@ PITCHES_WITHIN_DEG = 25.0
 """A head nods more than it rolls, so the axis in which its tilt varies is a second, sharper estimate of its heading;
 it is taken where it lies this near the first."""
 STRETCH_S = 20.0
-BLOCK = 512
+BLOCK, BLOCKS = 512, 128
+"""Samples whose rotations are multiplied before rounding is mended, and how many such blocks are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -35,29 +37,41 @@ class Mounting:
 
 def rest_rate(gyro: np.ndarray, rate_hz: float) -> np.ndarray:
     """(3,) what the gyroscope shows at rest, rad/s: its median over the calmest tenth of the recording."""
+    moved = unrest(gyro, rate_hz)
+    return np.median(gyro[moved <= np.quantile(moved, 0.1)].astype(float), axis=0)
+
+
+def unrest(signal: np.ndarray, rate_hz: float) -> np.ndarray:
+    """(M,) variance of a signal (M, 3) over a second each, summed over its axes."""
     span = max(3, int(rate_hz))
-    level = uniform_filter1d(gyro, span, axis=0)
-    unrest = (uniform_filter1d(gyro**2, span, axis=0) - level**2).sum(1)
-    return np.median(gyro[unrest <= np.quantile(unrest, 0.1)], axis=0)
+    total = np.zeros(len(signal))
+    for column in signal.T:
+        column = column.astype(float)
+        total += uniform_filter1d(column**2, span) - uniform_filter1d(column, span) ** 2
+    return total
 
 
-def orientation(gyro: np.ndarray, step_s: np.ndarray) -> np.ndarray:
-    """(M, 3, 3) sensor -> an inertial frame that drifts slowly, by integrating the rate (M, 3) over steps (M,) s."""
-    count = len(gyro)
-    blocks = -(-count // BLOCK)
-    turn = np.zeros((blocks * BLOCK, 3))
-    turn[:count] = gyro * step_s[:, None]
-    steps = rotation_of(turn).reshape(blocks, BLOCK, 3, 3)
-    for i in range(1, BLOCK):
-        steps[:, i] = steps[:, i - 1] @ steps[:, i]
+def orientations(gyro: np.ndarray, time_s: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """(M, 3, 3) sensor -> an inertial frame that drifts slowly, by integrating the rate (M, 3) over the times (M,), as
+    (rows, their matrices) of one stretch after the other."""
     start = np.eye(3)
-    for block in steps:
-        last = start @ block[-1]
-        block[:] = start @ block
-        # rounding would unmake the rotation in long recordings
-        u, _, v = np.linalg.svd(last)
-        start = u @ v
-    return steps.reshape(-1, 3, 3)[:count]
+    for begin in range(0, len(gyro), BLOCK * BLOCKS):
+        rows = slice(begin, min(begin + BLOCK * BLOCKS, len(gyro)))
+        before = slice(max(begin - 1, 0), rows.stop)
+        step_s = np.diff(time_s[before], prepend=time_s[:1] if begin == 0 else [])
+        middle = (gyro[before][1:] + gyro[before][:-1]) / 2
+        turn = np.zeros((-(-len(step_s) // BLOCK) * BLOCK, 3))
+        turn[: len(step_s)] = np.concatenate([gyro[:1], middle] if begin == 0 else [middle]) * step_s[:, None]
+        steps = rotation_of(turn).reshape(-1, BLOCK, 3, 3)
+        for i in range(1, BLOCK):
+            steps[:, i] = steps[:, i - 1] @ steps[:, i]
+        for block in steps:
+            last = start @ block[-1]
+            block[:] = start @ block
+            # rounding would unmake the rotation in long recordings
+            u, _, v = np.linalg.svd(last)
+            start = u @ v
+        yield rows, steps.reshape(-1, 3, 3)[: len(step_s)]
 
 
 def rotation_of(turn: np.ndarray) -> np.ndarray:
@@ -79,13 +93,17 @@ def up_direction(time_s: np.ndarray, acc: np.ndarray, gyro: np.ndarray | None) -
     """
     rate_hz = 1.0 / np.median(np.diff(time_s))
     sos = butter(1, UP_CUTOFF_HZ if gyro is not None else 0.8, fs=rate_hz, output="sos")
-    if gyro is None:
-        up = sosfiltfilt(sos, acc, axis=0)
-    else:
-        middle = np.concatenate([gyro[:1], (gyro[1:] + gyro[:-1]) / 2])
-        turned = orientation(middle, np.diff(time_s, prepend=time_s[0]))
-        up = np.einsum("nji,nj->ni", turned, sosfiltfilt(sos, np.einsum("nij,nj->ni", turned, acc), axis=0))
-    return up / np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-9)
+    up = np.array(acc, float)
+    if gyro is not None:
+        for rows, turned in orientations(gyro, time_s):
+            up[rows] = np.einsum("nij,nj->ni", turned, up[rows])
+    for column in up.T:
+        column[:] = sosfiltfilt(sos, column)
+    if gyro is not None:
+        for rows, turned in orientations(gyro, time_s):
+            up[rows] = np.einsum("nji,nj->ni", turned, up[rows])
+    up /= np.maximum(lengths(up), 1e-9)[:, None]
+    return up
 
 
 def level_rotation(up: np.ndarray, quiet: np.ndarray) -> np.ndarray:
@@ -107,32 +125,31 @@ def level_rotation(up: np.ndarray, quiet: np.ndarray) -> np.ndarray:
 
 def quiet_samples(acc: np.ndarray, gyro: np.ndarray | None, rate_hz: float) -> np.ndarray:
     """(M,) bool: the calmer share of the recording, over a second each."""
-    span = max(3, int(rate_hz))
-    signal = acc if gyro is None else gyro
-    level = uniform_filter1d(signal, span, axis=0)
-    unrest = (uniform_filter1d(signal**2, span, axis=0) - level**2).sum(1)
-    return unrest <= np.quantile(unrest, QUIET_SHARE)
+    moved = unrest(acc if gyro is None else gyro, rate_hz)
+    return moved <= np.quantile(moved, QUIET_SHARE)
 
 
 def fit_heading(
-    level: np.ndarray, up: np.ndarray, paths: list[np.ndarray], angle: np.ndarray, rate_hz: float, nods: bool
+    moved: np.ndarray, lean: np.ndarray, paths: Iterable[np.ndarray], angle: np.ndarray, rate_hz: float, nods: bool
 ) -> Mounting | None:
     """The rest of the mounting: the turn about the vertical from levelled sensor axes to body axes; None without data.
 
-    level (T, 3) m/s² acceleration without gravity and up (T, 3), both in levelled sensor axes on a grid of `rate_hz`;
-    paths, complex (T,) px of points of the body, y up; angle (T,) rad of the body axis; NaN where missing. In the plane
-    the acceleration that is felt, turned by the angle, must be that of a tracked point plus a lever arm; the point that
+    moved m/s², the acceleration without gravity, and lean, the upward direction, are x + iy (T,) in levelled sensor axes
+    on a grid of `rate_hz`; paths, complex (T,) px of points of the body, y up; angle (T,) rad of the body axis; NaN
+    where missing. In the plane the acceleration that is felt, turned by the angle, must be that of a tracked point plus a lever arm; the point that
     agrees best is used. `nods` says that tilt is mostly pitch, as on a head.
     """
     best = None
     axis = np.exp(1j * angle)
     for path in paths:
-        there = np.isfinite(level).all(1) & np.isfinite(path) & np.isfinite(angle)
+        there = np.isfinite(moved) & np.isfinite(path) & np.isfinite(angle)
         if there.sum() < 20 * rate_hz:
             continue
         sos = butter(2, PLANE_HZ, "bandpass", fs=rate_hz, output="sos")
-        felt = _band(sos, (level[:, 0] + 1j * level[:, 1]) * axis, there)
-        seen, lever = (np.gradient(np.gradient(_band(sos, x, there))) * rate_hz**2 for x in (path, axis))
+        felt = _band(sos, moved * axis, there)
+        seen, lever = (np.gradient(np.gradient(_band(sos, x, there))) for x in (path, axis))
+        seen *= rate_hz**2
+        lever *= rate_hz**2
         weight = there / (1 + np.abs(seen) ** 2 / (4 * np.median(np.abs(seen[there]) ** 2)))
         stretch = (np.arange(len(there)) / (STRETCH_S * rate_hz)).astype(int)
         a, b, c = (_sums(weight * np.conj(x) * y, stretch) for x, y in ((seen, seen), (seen, lever), (lever, lever)))
@@ -150,7 +167,7 @@ def fit_heading(
         return None
     coherence, turn, se = best
     if nods:
-        lean = (up[:, 0] + 1j * up[:, 1])[np.isfinite(up[:, 0])]
+        lean = lean[np.isfinite(lean)]
         pitch = -np.angle(((lean - lean.mean()) ** 2).sum()) / 2
         pitch += np.pi * (np.cos(pitch - turn) < 0)
         if np.cos(pitch - turn) > np.cos(np.deg2rad(PITCHES_WITHIN_DEG)):

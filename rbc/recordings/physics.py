@@ -10,8 +10,9 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from rbc.recordings.clock import LEAST_LEAD, LEAST_SCORE
-from rbc.recordings.geometry import clean_points
-from rbc.recordings.motion import read_motion, seen_axes, turnings
+from rbc.recordings.geometry import clean_points, lengths
+from rbc.recordings.motion import narrowed, read_motion, seen_axes, turnings
+from rbc.recordings.mounting import unrest
 from rbc.recordings.raw import Raw
 from rbc.recordings.turning import Found, Turning, search
 from rbc.recordings.units import ACC_UNITS, GRAVITY, GYRO_UNITS, read_units
@@ -56,25 +57,26 @@ class Rest:
         return "; ".join(notes)
 
 
+NO_REST = Rest(float("nan"), float("nan"), float("nan"), 0.0)
+
+
 def at_rest(raw: Raw) -> Rest:
     """How the IMU behaves while the animal keeps still."""
-    nothing = float("nan")
     if raw.imu is None or raw.imu.names[:3] != ("acc_x", "acc_y", "acc_z"):
-        return Rest(nothing, nothing, nothing, 0.0)
+        return NO_REST
     rate_hz = 1.0 / np.median(np.diff(raw.imu.time_s))
-    values = raw.imu.values[np.isfinite(raw.imu.values).all(1)].astype(float)
+    values = raw.imu.values[np.isfinite(raw.imu.values).all(1)]
     span = max(3, int(rate_hz))
     if len(values) < 2 * span:
-        return Rest(nothing, nothing, nothing, 0.0)
-    level = uniform_filter1d(values, span, axis=0)
-    sensor = slice(3, 6) if values.shape[1] == 6 else slice(0, 3)
-    unrest = (uniform_filter1d(values[:, sensor] ** 2, span, axis=0) - level[:, sensor] ** 2).sum(1)
-    calm = unrest <= np.quantile(unrest, CALM_SHARE)
-    acc = float(np.median(np.linalg.norm(level[calm, :3], axis=1)) / GRAVITY)
-    turn = peak = nothing
+        return NO_REST
+    moved = unrest(values[:, 3:] if values.shape[1] == 6 else values, rate_hz)
+    calm = moved <= np.quantile(moved, CALM_SHARE)
+    level = np.stack([uniform_filter1d(column.astype(float), span)[calm] for column in values.T], axis=1)
+    acc = float(np.median(lengths(level[:, :3])) / GRAVITY)
+    turn = peak = float("nan")
     if values.shape[1] == 6:
-        turn = float(np.degrees(np.median(np.linalg.norm(level[calm, 3:], axis=1))))
-        peak = float(np.degrees(np.quantile(np.linalg.norm(values[:, 3:], axis=1), 0.999)))
+        turn = float(np.degrees(np.median(lengths(level[:, 3:]))))
+        peak = float(np.degrees(np.quantile(lengths(values[:, 3:]), 0.999)))
     return Rest(acc, turn, peak, len(values) / rate_hz)
 
 
@@ -83,7 +85,8 @@ def unit_problems(rest: Rest, units: str) -> list[str]:
     problems = []
     stated = {sensor: unit.factor for sensor, unit in read_units(units)[0].items()}
     if abs(rest.acc_g - 1) > GRAVITY_WITHIN:
-        one_g = {name: rest.acc_g * factor / stated.get("acc", 1.0) for name, factor in (ACC_UNITS | ACC_COUNTS).items()}
+        factors = ACC_UNITS | ACC_COUNTS
+        one_g = {name: rest.acc_g * factor / stated.get("acc", 1.0) for name, factor in factors.items()}
         likely = [name for name, size in one_g.items() if abs(size - 1) < GRAVITY_WITHIN][:1]
         guess = f"it looks like {likely[0]}" if likely else "wrong unit, or gravity was taken out"
         problems.append(f"imu_units {units!r}: at rest |acceleration| is {rest.acc_g:.4g} g; needs 1 g within "
@@ -112,8 +115,8 @@ def turning_problems(
     motion = read_motion(raw) if axes else None
     if motion is None or motion.gyro is None:
         return []
-    points = clean_points(raw.tracks.points, min_likelihood)
-    pairs = turnings(raw, points, motion, axes).values()
+    raw = narrowed(raw, axes)
+    pairs = turnings(raw, clean_points(raw.tracks.points, min_likelihood), motion, axes).values()
     found = [(search(pair, RATE_ERROR), pair) for pair in pairs if enough(pair)]
     if not found:
         return []

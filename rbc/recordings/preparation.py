@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rbc.recordings.alignment import Settings, align
+from rbc.recordings.alignment import align
 from rbc.recordings.checking import check_all, conflict_note, work
 from rbc.recordings.manifest import Row
 from rbc.recordings.ontology import Ontology, translate
-from rbc.recordings.physics import Rest, at_rest
+from rbc.recordings.physics import Rest
 from rbc.recordings.quality import SPREADS, Quantiles, describe, distances
 from rbc.recordings.raw import read_raw
 from rbc.recordings.session import NOT_SCORED, Session
+from rbc.recordings.settings import Settings
 from rbc.recordings.slip import slip_note
 
 NO_ONTOLOGY = Ontology()
@@ -38,7 +39,7 @@ def align_all(
         root, settings, animal_pattern=animal_pattern, ontology=ontology, labels=labels, progress=progress
     )
     settings = replace(settings, behaviours=found.behaviours, keypoints=keypoints or found.keypoints)
-    used = [row for row in found.rows if not row.exclude]
+    used = [(row, found.looks[row.session].rest) for row in found.rows if not row.exclude]
     task = partial(_align, settings=settings, ontology=ontology, out=Path(out))
     done = dict(zip(found.looks, work(task, used, "align", progress), strict=True))
     far = distances({name: described for name, (_, described) in done.items()})
@@ -47,11 +48,12 @@ def align_all(
     ])  # fmt: skip
 
 
-def _align(row: Row, settings: Settings, ontology: Ontology, out: Path) -> tuple[dict, Quantiles]:
-    raw = translate(read_raw(row, settings.behaviours), ontology.aliases)
-    session = align(raw, settings)
+def _align(item: tuple[Row, Rest], settings: Settings, ontology: Ontology, out: Path) -> tuple[dict, Quantiles]:
+    row, rest = item
+    # the recording is held by nobody else: align lets go of its parts
+    session = align(translate(read_raw(row, settings.behaviours), ontology.aliases), settings)
     session.save(out / row.session)
-    return table_row(session, at_rest(raw), ontology), describe(session)
+    return table_row(session, rest, ontology), describe(session)
 
 
 def _far(groups: dict[str, tuple[float, str]]) -> dict:

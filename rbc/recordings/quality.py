@@ -58,12 +58,12 @@ def _signals(session: Session, frames: np.ndarray):
         for i, name in enumerate(names):
             yield group, name, np.asarray(values[frames, i], float) * there
     if session.keypoints:
-        places = np.asarray(session.pose[..., :2], float)
-        centre = median(places, axis=1)
-        moved = np.linalg.norm(np.gradient(centre, axis=0), axis=1)[frames]
+        around = [np.maximum(frames - 1, 0), frames, np.minimum(frames + 1, len(session) - 1)]
+        before, centre, after = (median(np.asarray(session.pose[rows, :, :2], float), axis=1) for rows in around)
+        moved = np.linalg.norm((after - before) / (around[2] - around[0])[:, None], axis=1)
         yield "speed", "speed", moved * session.rate_hz / session.body_length_px * pose
         for k, name in enumerate(session.keypoints):
-            away = np.linalg.norm(places[frames, k] - centre[frames], axis=1)
+            away = np.linalg.norm(np.asarray(session.pose[frames, k, :2], float) - centre, axis=1)
             yield "shape", name, away / session.body_length_px * pose
             yield "likelihood", name, np.asarray(session.pose[frames, k, -1], float)
 

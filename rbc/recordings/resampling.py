@@ -6,8 +6,6 @@ than `max_gap_s`.
 
 import numpy as np
 
-from rbc.recordings.geometry import fill_gaps
-
 STOP_DB = 50.0
 DOWN_CROSSINGS, UP_CROSSINGS = 6, 3
 PASS_SHARE = 0.84
@@ -45,30 +43,28 @@ def resample(time_s: np.ndarray, values: np.ndarray, at_s: np.ndarray, rate_hz: 
     the source is faster it is a low-pass below the grid's Nyquist frequency (Kaiser, 50 dB), else it interpolates
     (Lanczos). Missing samples get no weight; where too little is left, a straight line joins the neighbours.
     """
-    values = np.asarray(values, float)
-    out = np.full((len(at_s), values.shape[1]), np.nan, np.float32)
     if len(time_s) < 2:
-        return out
+        return np.full((len(at_s), values.shape[1]), np.nan, np.float32)
+    out = resample_linear(time_s, values, at_s, max_gap_s)
     period = float(np.median(np.diff(time_s)))
     down = period * rate_hz < 0.99
     crossing_s = 1.0 / (PASS_SHARE * rate_hz) if down else period
     reach_s = (DOWN_CROSSINGS if down else UP_CROSSINGS) * crossing_s
     side = int(np.ceil(reach_s / period)) + 1
     share = np.clip(np.gradient(time_s) / period, 0.25, 1.5)  # (N,) uneven samples stand for uneven stretches
-    there = np.isfinite(values)
-    filled = np.where(there, values, 0.0)
-    lines = np.stack([_line(time_s, v, t, at_s, max_gap_s) for v, t in zip(values.T, there.T)], axis=1)  # (T, F)
     for begin in range(0, len(at_s), CHUNK):
         rows = slice(begin, begin + CHUNK)
         index = np.searchsorted(time_s, at_s[rows])[:, None] + np.arange(-side, side)  # (t, W)
         inside = (index >= 0) & (index < len(time_s))
         index = np.clip(index, 0, len(time_s) - 1)
         weight = _kernel(at_s[rows, None] - time_s[index], crossing_s, reach_s, down) * inside * share[index]
-        used = there[index]  # (t, W, F)
+        near = values[index].astype(float)  # (t, W, F)
+        used = np.isfinite(near)
         total = np.einsum("tw,twf->tf", weight, used)
-        mean = np.einsum("tw,twf->tf", weight, filled[index]) / np.where(np.abs(total) > 1e-6, total, np.nan)
+        mean = np.einsum("tw,twf->tf", weight, np.where(used, near, 0.0))
+        mean /= np.where(np.abs(total) > 1e-6, total, np.nan)
         enough = total * period / crossing_s > LEAST_WEIGHT
-        out[rows] = np.where(np.isfinite(lines[rows]) & enough, mean, lines[rows])
+        out[rows] = np.where(np.isfinite(out[rows]) & enough, mean, out[rows])
     return out
 
 
@@ -86,16 +82,17 @@ def _line(time_s: np.ndarray, values: np.ndarray, there: np.ndarray, at_s: np.nd
     """(T,) straight lines between the samples that are there; NaN over long gaps and outside."""
     if not there.any():
         return np.full(len(at_s), np.nan)
-    line = np.interp(at_s, time_s[there], values[there])
+    line = np.interp(at_s, time_s[there], values[there].astype(float))
     period = float(np.median(np.diff(time_s)))
     return np.where(gap_around(time_s, there, at_s) <= max(max_gap_s, 1.5 * period), line, np.nan)
 
 
 def resample_linear(time_s: np.ndarray, values: np.ndarray, at_s: np.ndarray, max_gap_s: float) -> np.ndarray:
     """(T, F) f4 straight lines between the samples (N, F) that are there; NaN over gaps longer than `max_gap_s`."""
-    values = np.asarray(values, float)
-    columns = [_line(time_s, column, np.isfinite(column), at_s, max_gap_s) for column in values.T]
-    return np.stack(columns, axis=1).astype(np.float32) if columns else np.zeros((len(at_s), 0), np.float32)
+    out = np.empty((len(at_s), values.shape[1]), np.float32)
+    for f, column in enumerate(values.T):
+        out[:, f] = _line(time_s, column, np.isfinite(column), at_s, max_gap_s)
+    return out
 
 
 def measured(time_s: np.ndarray, there: np.ndarray, at_s: np.ndarray) -> np.ndarray:

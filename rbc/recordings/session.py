@@ -129,7 +129,7 @@ class Session:
 
 
 def activity(session: Session) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How far |acc| lies from gravity in m/s², |gyro| in °/s and speed in body lengths/s, each (T,); NaN where missing."""
+    """(T,) each: distance of |acc| from gravity in m/s², |gyro| in °/s, speed in body lengths/s; NaN where missing."""
     column = {name: np.asarray(session.imu[:, i], "f8") for i, name in enumerate(session.imu_names)}
     nothing = np.full(len(session), np.nan)
     acc, gyro = ([column.get(f"{kind}_{axis}", nothing) for axis in "xyz"] for kind in ("acc", "gyro"))

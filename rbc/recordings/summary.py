@@ -1,11 +1,7 @@
 """What a checked folder holds, as text."""
 
-from collections.abc import Sequence
-
 from rbc.recordings.checking import Checked
-from rbc.recordings.names import alike
-
-SHOWN = 12
+from rbc.recordings.names import SHOWN, alike, few
 
 
 def summary(found: Checked) -> str:
@@ -19,8 +15,8 @@ def summary(found: Checked) -> str:
     modalities = {kind: sum((look.imu, look.pose) == has for look in looks.values()) for kind, has in kinds.items()}
     excluded = [f"{row.session} ({row.exclude})" for row in found.rows if row.exclude]
     facts = {
-        "sessions": f"{len(looks)}" + (f", left out {_few(excluded)}" if excluded else ""),
-        "animals": f"{len(animals)}: {_few(list(animals))}",
+        "sessions": f"{len(looks)}" + (f", left out {few(excluded)}" if excluded else ""),
+        "animals": f"{len(animals)}: {few(list(animals))}",
         "minutes": f"{seconds / 60:.1f}",
         "labelled minutes": f"{labelled / 60:.1f} in {sum(look.labelled_s > 0 for look in looks.values())} sessions",
         "modalities": ", ".join(f"{count} {kind}" for kind, count in modalities.items() if count),
@@ -31,7 +27,3 @@ def summary(found: Checked) -> str:
     odd += [f"odd: {name}: {warning}" for name, look in looks.items() for warning in look.warnings]
     more = [f"odd: and {len(odd) - SHOWN} more"] if len(odd) > SHOWN else []
     return "\n".join([f"{name:<18}{text}" for name, text in facts.items()] + odd[:SHOWN] + more)
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")

@@ -7,7 +7,8 @@ import csv
 import difflib
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pandas as pd
 from rbc.recordings.errors import RecordingError
 
 SHOWN = 5
+PIECE_ROWS = 50_000
 LARGEST = 1e30  # beyond it is no measurement, and no f4 after a change of unit
 MISSING = ("", "nan", "na", "n/a", "null", "none")
 FAULTS = (OSError, ValueError, csv.Error, pd.errors.ParserError, pd.errors.ParserWarning, OverflowError)
@@ -50,21 +52,57 @@ def read_head(path: Path, rows: int, separator: str = ",") -> list[list[str]]:
 
 def read_body(path: Path, width: int, skip: int, separator: str = ",", decimal: str = ".") -> pd.DataFrame:
     """Rows below the first `skip` lines, (rows, width), empty rows left out; columns of numbers arrive as numbers."""
+    return next(_read_pieces(path, width, skip, separator, decimal, None))
+
+
+def read_numbers(
+    path: Path, width: int, skip: int, separator: str = ",", decimal: str = ".", dtype: type = np.float64
+) -> pd.DataFrame:
+    """As `read_body`; where all cells are numbers, the first column arrives as f8 and the others as `dtype`.
+
+    They are read piece by piece into one table: the text of a whole day takes many times the memory of its numbers.
+    """
+    with open(path, "rb") as file:
+        count = 1 + sum(block.count(b"\n") for block in iter(partial(file.read, 2**20), b""))
+    filled, lines = 0, []
+    first, others = np.empty(count), np.empty((width - 1, count), dtype)
+    for piece in _read_pieces(path, width, skip, separator, decimal, PIECE_ROWS):
+        rows = slice(filled, filled + len(piece))
+        if rows.stop > count or not all(kind.kind in "iuf" for kind in piece.dtypes):
+            return read_body(path, width, skip, separator, decimal)
+        with np.errstate(over="ignore"):  # what f4 cannot hold is no measurement either
+            first[rows], others[:, rows] = piece[0], piece[range(1, width)].to_numpy().T
+        filled = rows.stop
+        lines.append(piece.index)
+    body = pd.DataFrame(others[:, :filled].T, index=np.concatenate(lines), columns=range(1, width), copy=False)
+    body.insert(0, 0, first[:filled])
+    return body
+
+
+def _read_pieces(
+    path: Path, width: int, skip: int, separator: str, decimal: str, rows: int | None
+) -> Iterator[pd.DataFrame]:
+    """Tables of so many rows each (None = all), as `read_body`."""
+    done, surplus = skip + 1, np.zeros(0, int)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            body = pd.read_csv(path, header=None, names=range(width + 1), index_col=False, skiprows=skip, sep=separator,
-                               encoding="utf-8-sig", skip_blank_lines=False, low_memory=False,
-                               decimal=decimal)  # fmt: skip
+            read = pd.read_csv(path, header=None, names=range(width + 1), index_col=False, skiprows=skip, sep=separator,
+                               encoding="utf-8-sig", skip_blank_lines=False, low_memory=False, decimal=decimal,
+                               chunksize=rows)  # fmt: skip
+            for piece in read if rows else [read]:
+                piece.index = np.arange(len(piece)) + done
+                done += len(piece)
+                surplus = piece.index[piece[width].notna()]
+                if len(surplus):
+                    break
+                yield piece.loc[piece.notna().any(axis=1), range(width)]
     except pd.errors.EmptyDataError:
-        body = pd.DataFrame({column: np.zeros(0) for column in range(width + 1)})
+        yield pd.DataFrame({column: np.zeros(0) for column in range(width)})
     except FAULTS as fault:
         raise RecordingError(unreadable(path, fault)) from None
-    body.index = np.arange(len(body)) + skip + 1
-    surplus = body.index[body[width].notna()]
     if len(surplus):
         raise RecordingError(too_wide(path, surplus[0], width))
-    return body.loc[body.notna().any(axis=1), range(width)]
 
 
 def read_cells(path: Path, width: int, skip: int, separator: str = ",") -> pd.DataFrame:
@@ -87,11 +125,12 @@ def read_cells(path: Path, width: int, skip: int, separator: str = ",") -> pd.Da
 
 
 def read_table(
-    path: Path, *, text: bool = False, separator: str = ",", skip: int = 0, decimal: str = "."
+    path: Path, *, text: bool = False, long: bool = False, separator: str = ",", skip: int = 0, decimal: str = "."
 ) -> pd.DataFrame:
     """Table with one header row below `skip` lines: columns by name (stripped), index = line number.
 
-    `text` keeps every cell as the string that it is; otherwise columns of numbers arrive as numbers.
+    `text` keeps every cell as the string that it is; otherwise columns of numbers arrive as numbers, all as f8 in a
+    `long` table.
     """
     header = read_head(path, skip + 1, separator)[skip:]
     header = list(header[0]) if header else []
@@ -105,7 +144,7 @@ def read_table(
     if text:
         body = read_cells(path, len(header), skip + 1, separator)
     else:
-        body = read_body(path, len(header), skip + 1, separator, decimal)
+        body = (read_numbers if long else read_body)(path, len(header), skip + 1, separator, decimal)
     return body.set_axis(header, axis=1)
 
 
@@ -140,9 +179,10 @@ def numbers(path: Path, cells: pd.Series, column: str) -> np.ndarray:
     """Cells as float64 (N,), NaN where empty; every cell that is no finite number is listed by its line."""
     if cells.dtype == bool:
         cells = cells.astype(str)
-    values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    numeric = pd.api.types.is_numeric_dtype(cells)
+    values = (cells if numeric else pd.to_numeric(cells, errors="coerce")).to_numpy(np.float64)
     wrong = np.abs(values) > LARGEST
-    if not pd.api.types.is_numeric_dtype(cells):
+    if not numeric:
         empty = cells.isna() | cells.astype(str).str.strip().str.lower().isin(MISSING)
         wrong |= np.isnan(values) & ~empty.to_numpy()
     if wrong.any():
@@ -172,6 +212,11 @@ def read_times(path: Path, table: pd.DataFrame) -> np.ndarray:
     if problems:
         raise RecordingError(problems)
     return times
+
+
+def joined(chapters: list[np.ndarray]) -> np.ndarray:
+    """The rows of all chapters; of a single one without a copy."""
+    return np.concatenate(chapters) if len(chapters) > 1 else chapters[0]
 
 
 def listed(places: np.ndarray, describe: Callable[[int], str]) -> list[str]:

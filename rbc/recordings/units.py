@@ -5,6 +5,7 @@ scale, so many LSB to a unit: `lsb/16384 g, lsb/16.4 deg/s`.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,19 +95,23 @@ def parse_units(units: str, names: tuple[str, ...]) -> np.ndarray:
     return np.array([found[name.split("_")[0]].factor for name in names])
 
 
-def convert(source: Path | str, names: tuple[str, ...], values: np.ndarray, units: str) -> np.ndarray:
-    """Values (N, C) as f4 in m/s² and rad/s; refuses a channel without a single number."""
+def convert(source: Path | str, names: tuple[str, ...], columns: Sequence[np.ndarray], units: str) -> np.ndarray:
+    """(N, C) f4 in m/s² and rad/s of the columns (N,) of the channels; refuses one without a single number."""
     try:
         factors = parse_units(units, names)
     except RecordingError as error:
         raise RecordingError([f"{source}: {problem}" for problem in error.problems]) from None
-    present = np.isfinite(values).any(axis=0)
+    rows = len(columns[0])
+    present = np.array([np.isfinite(column).any() for column in columns])
     if not present.any():
-        raise RecordingError(f"{source}: imu is all-NaN: {len(values)} rows without a number in {', '.join(names)}")
+        raise RecordingError(f"{source}: imu is all-NaN: {rows} rows without a number in {', '.join(names)}")
     if not present.all():
         gone = ", ".join(name for name, there in zip(names, present, strict=True) if not there)
-        raise RecordingError(f"{source}: all-NaN column {gone} in {len(values)} rows; needs numbers or no column")
-    return (values * factors).astype(np.float32)
+        raise RecordingError(f"{source}: all-NaN column {gone} in {rows} rows; needs numbers or no column")
+    values = np.empty((rows, len(names)), np.float32)
+    for c, (column, factor) in enumerate(zip(columns, factors, strict=True)):
+        values[:, c] = column * factor
+    return values
 
 
 def check_signals(source: Path | str, names: tuple[str, ...], values: np.ndarray) -> tuple[str, ...]:

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from real_data import folder
+from recorded import read_manifest
 
 from rbc.recordings.annotations import Annotation, check, read_annotations, to_frames
 from rbc.recordings.errors import RecordingError
-from rbc.recordings.manifest import read_manifest
 from rbc.recordings.raw import read_raw
 
 KNOWN = ("walk", "rearing", "still")

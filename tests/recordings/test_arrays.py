@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 from real_data import folder
+from recorded import read_manifest
 
 from rbc.recordings.annotations import read_annotations, to_frames
 from rbc.recordings.arrays import is_arrays, read_arrays
 from rbc.recordings.errors import RecordingError
-from rbc.recordings.manifest import read_manifest
 
 SIGNALS = ["acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z"]
 POSE = ["nose_x", "nose_y", "nose_likelihood", "box_x", "box_y"]

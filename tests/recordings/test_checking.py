@@ -70,3 +70,13 @@ def test_behaviours_are_those_of_the_files_where_none_are_named(tmp_path):
 def test_nothing_but_excluded_sessions_is_an_error(tmp_path):
     with pytest.raises(RecordingError, match="every session is excluded"):
         check(tmp_path, [write_arrays(tmp_path, "aa1") | {"exclude": "all wet"}])
+
+
+def test_a_row_without_units_is_told_once(tmp_path):
+    (tmp_path / "imu.csv").write_text("time_s,acc_x,acc_y,acc_z\n" + "".join(f"{i / 50},0,0,1\n" for i in range(200)))
+    (tmp_path / "walk.csv").write_text("Behavior,Behavior type,Time\nwalk,START,0.5\nwalk,STOP,1\n")
+    row = {"session": "aa1", "animal": "aa", "pose": "", "imu": "imu.csv", "labels": "walk.csv", "imu_units": ""}
+    with pytest.raises(RecordingError) as error:
+        check(tmp_path, [row | {"pose_rate_hz": "", "imu_rate_hz": 50}])
+    assert [problem.count("imu_units is empty") for problem in error.value.problems] == [1, 0]
+    assert "event labels without a span" in error.value.problems[1]

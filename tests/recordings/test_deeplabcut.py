@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from real_data import folder
+from recorded import read_manifest
 
 from rbc.recordings.deeplabcut import read_tracks
 from rbc.recordings.errors import RecordingError
-from rbc.recordings.manifest import read_manifest
 
 SINGLE = ["scorer,m,m,m,m,m,m", "bodyparts,nose,nose,nose,tail,tail,tail", "coords" + ",x,y,likelihood" * 2]
 FRAMES = ["0,1,2,0.9,3,4,0.8", "1,1.5,2.5,0.7,,,", "2,0.0,0.0,0.1,5,6,1.0"]

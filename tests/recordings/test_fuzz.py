@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rbc.recordings.alignment import Settings, align
+from rbc.recordings.alignment import align
 from rbc.recordings.checking import look
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.geometry import unite_keypoints
@@ -27,6 +27,7 @@ from rbc.recordings.manifest import read_rows
 from rbc.recordings.ontology import Ontology
 from rbc.recordings.quality import describe
 from rbc.recordings.raw import read_raw
+from rbc.recordings.settings import Settings
 
 CASES = int(os.environ.get("RBC_FUZZ_CASES", 200))
 LONGEST_S = 20

@@ -27,7 +27,8 @@ def test_clean_points_drops_the_unsure_the_unseen_and_the_outliers():
     points[60, 1, :2] = 0.0
     points[100:102, 2, 1] += 80.0
     before = points.copy()
-    clean = geometry.clean_points(points, 0.6, 100.0)
+    clean = geometry.clean_points(points, 0.6)
+    clean[geometry.outliers(clean[..., :-1], 100.0), :-1] = np.nan
     missing = np.isnan(clean[..., 0])
     expected = np.zeros_like(missing)
     expected[10:40, 0] = expected[60, 1] = expected[100:102, 2] = True
@@ -36,10 +37,10 @@ def test_clean_points_drops_the_unsure_the_unseen_and_the_outliers():
     assert np.array_equal(clean[..., 2], points[..., 2])
 
 
-def test_clean_points_keeps_a_jump_that_lasts():
+def test_no_outliers_in_a_jump_that_lasts():
     points = walk()
     points[100:, :, 1] += 150.0
-    assert np.isfinite(geometry.clean_points(points, 0.6, 100.0)).all()
+    assert not geometry.outliers(points[..., :-1], 100.0).any()
 
 
 def test_axis_length_is_the_median_distance():

@@ -3,9 +3,10 @@ import math
 import numpy as np
 import pytest
 from real_data import folder
+from recorded import read_manifest
 
 from rbc.recordings.errors import RecordingError
-from rbc.recordings.manifest import parse_span, read_manifest
+from rbc.recordings.manifest import parse_span
 
 PATTERN = r"^[A-Z]+\d+?(?=D\d)"
 HEADER = ("session,animal,day,arena,pose,imu,labels,scored,pose_rate_hz,imu_rate_hz,individual,setup,pose_times,"

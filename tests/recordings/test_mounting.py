@@ -28,9 +28,9 @@ def test_rotation_of_turns_by_its_length_about_its_direction():
 
 def test_orientation_of_a_constant_rate_is_its_angle_over_any_number_of_blocks():
     gyro = np.tile([0.0, 0.0, 0.01], (2000, 1))
-    turned = mounting.orientation(gyro, np.full(2000, 0.1))
-    assert np.allclose(turned[-1], rotation([0, 0, 1], np.rad2deg(2.0)), atol=1e-9)
-    assert np.allclose(turned[511], rotation([0, 0, 1], np.rad2deg(0.512)), atol=1e-9)
+    turned = np.concatenate([matrices for _, matrices in mounting.orientations(gyro, 0.1 * np.arange(2000))])
+    assert np.allclose(turned[-1], rotation([0, 0, 1], np.rad2deg(1.999)), atol=1e-9)
+    assert np.allclose(turned[511], rotation([0, 0, 1], np.rad2deg(0.511)), atol=1e-9)
 
 
 def test_up_direction_stands_still_while_the_animal_rears_and_shakes():
@@ -63,11 +63,9 @@ def test_fit_heading_finds_the_turn_about_the_vertical_in_spite_of_a_lever_arm(t
     lever = 0.03 + 0.02j
     moving = np.gradient(np.gradient(path + lever * np.exp(1j * angle))) * RATE**2
     felt = moving * np.exp(-1j * angle) * np.exp(-1j * np.deg2rad(turn_deg))
-    level = np.stack([felt.real, felt.imag, 0 * felt.real], axis=1)
-    up = np.tile([0.0, 0.0, 1.0], (len(TIME), 1))
     seen = 700 * path  # px
     seen[2000:2200] = np.nan
-    found = mounting.fit_heading(level, up, [seen], angle, RATE, nods=False)
+    found = mounting.fit_heading(felt, 0 * felt, [seen], angle, RATE, nods=False)
     assert degrees_between(found.rotation, rotation([0, 0, 1], turn_deg)) < 2
     assert found.heading_se_deg < 5
 
@@ -77,13 +75,11 @@ def test_fit_heading_sharpens_with_the_axis_in_which_a_head_nods():
     felt = np.gradient(np.gradient(path)) * RATE**2 * np.exp(-1j * angle)
     felt = felt * np.exp(-1j * np.deg2rad(40 + 10)) + 8 * (smooth(4, 10) + 1j * smooth(4, 11))  # the fit is 10° off
     lean = np.deg2rad(15) * smooth(1.0, 12) * np.exp(-1j * np.deg2rad(40))
-    up = np.stack([lean.real, lean.imag, np.sqrt(1 - np.minimum(np.abs(lean), 0.9) ** 2)], axis=1)
-    level = np.stack([felt.real, felt.imag, 0 * angle], axis=1)
-    found = mounting.fit_heading(level, up, [path], angle, RATE, nods=True)
+    found = mounting.fit_heading(felt, lean, [path], angle, RATE, nods=True)
     assert degrees_between(found.rotation, rotation([0, 0, 1], 40)) < 2
 
 
 def test_fit_heading_without_data_is_none():
     nothing = np.full(len(TIME), np.nan)
-    level = np.zeros((len(TIME), 3))
-    assert mounting.fit_heading(level, level, [nothing + 0j], nothing, RATE, nods=True) is None
+    still = np.zeros(len(TIME), complex)
+    assert mounting.fit_heading(still, still, [nothing + 0j], nothing, RATE, nods=True) is None

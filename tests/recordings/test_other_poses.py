@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rbc.recordings.alignment import Settings, align
+from rbc.recordings.alignment import align
 from rbc.recordings.deeplabcut import read_tracks
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.manifest import Row
 from rbc.recordings.raw import Raw
+from rbc.recordings.settings import Settings
 
 FILES = Path(__file__).parent / "files"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 from real_data import folder
+from recorded import read_manifest
 
 from rbc.features import Recipe, session_features
 from rbc.recordings.annotations import read_annotations
-from rbc.recordings.manifest import read_manifest
 from rbc.recordings.preparation import align_all
 from rbc.recordings.session import load_sessions
 

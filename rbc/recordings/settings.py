@@ -1,0 +1,21 @@
+"""What align_data is told; one for all sessions."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    behaviours: tuple[str, ...]
+    keypoints: tuple[str, ...]
+    rate_hz: float
+    min_likelihood: float
+    max_gap_s: float
+    min_clock_correlation: float
+    body_axis: tuple[str, str]
+    head_axis: tuple[str, str]
+
+    @property
+    def turning(self) -> dict:
+        """What it takes to compare the turning of animals with the IMU's."""
+        return {"min_likelihood": self.min_likelihood, "body_axis": self.body_axis, "head_axis": self.head_axis,
+                "min_correlation": self.min_clock_correlation}  # fmt: skip
