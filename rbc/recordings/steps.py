@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rbc.recordings import lags
+from rbc.recordings.correlogram import Found
 from rbc.recordings.lagline import LagLine, estimate_noise, fit_line
 from rbc.recordings.lags import Moves, Noise
-from rbc.recordings.turning import Found, Turning
+from rbc.recordings.turning import Turning
 
 MAX_ERROR_S = 0.020
 DOUBT = 0.005
@@ -37,6 +38,8 @@ USUAL_STEP_S = 0.15
 LEAST_STEP_S, LEAST_STEP_SE = 0.006, 4.0
 SHORT_S, RATES = 1200.0, 1e-6 * np.linspace(-120.0, 120.0, 13)
 """In recordings shorter than this a dropped frame could pass for drift, so each of these drifts is tried."""
+MOST_STEPS_RATE = 2e-3
+"""No dropped frames look like a steeper slope than this."""
 MANIFEST_SURPRISE = 8.0
 """Minus the log-probability that the manifest's rate is wrong."""
 
@@ -64,19 +67,22 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         down=BLOCK_S * SURPRISE_RATE, size=USUAL_STEP_S / GRID_S,
     )  # fmt: skip
     searching = moves if short else replace(moves, creep=BLOCK_S * DRIFTING_RATE)
-    rates = RATES if short else np.unique([0.0, found.rate])
     # a rate that no quartz has: the manifest's may be wrong, or steps look like a slope
     nominals = [0.0, found.rate] if abs(found.rate) > np.abs(RATES).max() + 2e-4 else [0.0]
+    if abs(found.rate) > MOST_STEPS_RATE:
+        nominals = [found.rate]
+    hypotheses = [(nominal, rate) for nominal in nominals for rate in (RATES if short else {0.0, found.rate - nominal})]
     noise = estimate_noise(pair, found.lag_s + found.rate * (time - found.centre_s), order)
     inflation, drift, drift_se, known = 1.0, 0.0, 0.0, True
     # the likelihood is trusted less once the scatter is seen; a drift that stays unknown is none, whatever the steps
     for drifts in (True, True, False):
         if not drifts:
-            known = drift_se <= MAX_DRIFT_SE or abs(drift) > 3 * QUARTZ + 4 * drift_se
+            known = nominal != 0 or drift_se <= MAX_DRIFT_SE or abs(drift) > 3 * QUARTZ + 4 * drift_se
             if known:
                 break
-            rates, nominals = [0.0], [0.0]
-        rate, path, trust = _search(pair, found, noise, block, middles, searching, rates, nominals, inflation)
+            hypotheses = [(0.0, 0.0)]
+        nominal, rate, path, trust = _search(pair, found, noise, block, middles, searching, hypotheses, inflation)
+        rate += nominal
         followed = _per_frame(GRID[path], block, len(time))
         straight = found.lag_s + rate * (time - found.centre_s)
         noise = estimate_noise(pair, straight + followed, order)
@@ -87,7 +93,8 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         line, steps, doubts = _settle(pair, start, rate, noise, steps, trust, block, drifts)
         inflation = line.inflation
         table = lags.evidence(pair, line.lag_s, GRID, noise, block) / inflation
-        wrong, mean, spread = _doubt(table, middles - time.mean(), RATES if short else RATES[:0], line.drift, moves)
+        rates = nominal + (RATES if short else RATES[:0])
+        wrong, mean, spread = _doubt(table, middles - time.mean(), rates, line.drift, nominal, moves)
         if drifts:
             drift, drift_se = line.drift, float(np.hypot(spread, line.drift_se))
     line = replace(line, drift_se=drift_se)
@@ -102,36 +109,37 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
 
 
 def _search(
-    pair: Turning, found: Found, noise: Noise, block: int, middles: np.ndarray, moves: Moves, rates: np.ndarray,
-    nominals: list[float], inflation: float,
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """The most probable rate, path over GRID (B,) beside that rate, and the blocks (B,) that do not contradict it."""
-    best = None
-    for nominal in nominals:
-        base = found.lag_s + nominal * (pair.frame_s - found.centre_s)
-        table = lags.evidence(pair, base, GRID, noise, block) / inflation
-        for rate in rates:
-            leans = rate * (middles - found.centre_s) / GRID_S
-            path, score = lags.best_path(lags.sheared(table, leans), moves)
-            score -= 0.5 * (rate / QUARTZ) ** 2 + MANIFEST_SURPRISE * (nominal != 0)
-            if best is None or score > best[0]:
-                best = (score, nominal + rate, path, lags.trusted(table, path + leans))
+    pair: Turning, found: Found, noise: Noise, block: int, middles: np.ndarray, moves: Moves,
+    hypotheses: list[tuple[float, float]], inflation: float,
+) -> tuple[float, float, np.ndarray, np.ndarray]:
+    """The most probable of the hypotheses (a nominal rate, what a quartz adds to it), the path over GRID (B,) beside
+    it, and the blocks (B,) that do not contradict it."""
+    best, tables = None, {}
+    for nominal, rate in hypotheses:
+        if nominal not in tables:
+            base = found.lag_s + nominal * (pair.frame_s - found.centre_s)
+            tables = {nominal: lags.evidence(pair, base, GRID, noise, block) / inflation}
+        leans = rate * (middles - found.centre_s) / GRID_S
+        path, score = lags.best_path(lags.sheared(tables[nominal], leans), moves)
+        score -= 0.5 * (rate / QUARTZ) ** 2 + MANIFEST_SURPRISE * (nominal != 0)
+        if best is None or score > best[0]:
+            best = (score, nominal, rate, path, lags.trusted(tables[nominal], path + leans))
     return best[1:]
 
 
 def _doubt(
-    table: np.ndarray, away_s: np.ndarray, rates: np.ndarray, drift: float, moves: Moves
+    table: np.ndarray, away_s: np.ndarray, rates: np.ndarray, drift: float, nominal: float, moves: Moves
 ) -> tuple[np.ndarray, float, float]:
     """(B,) probability that the line is wrong by more than MAX_ERROR_S, over every drift in `rates` that there may be
-    instead of `drift`, and the drift's mean and standard deviation over them. `table` is seen from the line, `away_s`
-    (B,) counts from the middle of the recording."""
+    instead of `drift`, as near to the `nominal` one as a quartz keeps it, and the drift's mean and standard deviation
+    over them. `table` is seen from the line, `away_s` (B,) counts from the middle of the recording."""
     rates = np.append(rates, drift)
     wrong, totals = [], []
     for rate in rates:
         leans = (rate - drift) * away_s
         chance, total = lags.posterior(lags.sheared(table, leans / GRID_S), moves)
         wrong.append((chance * (np.abs(GRID + leans[:, None]) > MAX_ERROR_S + 1e-9)).sum(1))
-        totals.append(total - 0.5 * (rate / QUARTZ) ** 2)
+        totals.append(total - 0.5 * ((rate - nominal) / QUARTZ) ** 2)
     weights = np.exp(np.array(totals) - max(totals))
     weights /= weights.sum()
     mean = float(weights @ rates)
