@@ -60,7 +60,8 @@ def search(pair: Turning, max_rate: float) -> Found:
     count = max(1, round(len(seen) / size))
     edges = np.linspace(0, len(seen), count + 1).astype(int)
     turned = [np.nansum(seen[a:b] ** 2) for a, b in zip(edges, edges[1:])]
-    rates = [0.0] if max_rate <= STRETCH else 2 * STRETCH * np.arange(-(max_rate // (2 * STRETCH)), max_rate // (2 * STRETCH) + 1)
+    around = int((max_rate + STRETCH) / (2 * STRETCH))
+    rates = 2 * STRETCH * np.arange(-around, around + 1) if max_rate > STRETCH else [0.0]
     felts = [(rate, _even_felt(pair, step * (1 + rate))) for rate in rates]
     best = None
     for w in np.argsort(turned)[::-1][:MOST_WINDOWS]:
