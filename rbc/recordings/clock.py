@@ -1,8 +1,8 @@
 """The IMU's clock seen from the camera's: offset, drift, steps where frames were dropped, and how sure all that is.
 
 N video frames, P parameters of the mapping, G knots. IMU time = camera time + lag; the lag is a straight line, plus a
-slow wander in long recordings, plus steps. It is found by rbc.recordings.correlogram and refined by robust least squares on
-the frame-to-frame increments of the animal's turning, so that the error is a fraction of a frame.
+slow wander in long recordings, plus steps. It is found by rbc.recordings.correlogram and refined by robust least
+squares on the frame-to-frame increments of the animal's turning, so that the error is a fraction of a frame.
 """
 
 from dataclasses import dataclass, replace
