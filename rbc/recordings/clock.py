@@ -1,23 +1,31 @@
 """The IMU's clock seen from the camera's: offset, drift, steps where frames were dropped, and how sure all that is.
 
 N video frames, P parameters of the mapping, G knots. IMU time = camera time + lag; the lag is a straight line, plus a
-slow wander in long recordings, plus steps. It is found by rbc.recordings.turning and refined by robust least squares on
-the frame-to-frame increments of the animal's turning, so that the error is a fraction of a frame.
+slow wander in long recordings, plus steps. It is found by rbc.recordings.correlogram and refined by robust least
+squares on the frame-to-frame increments of the animal's turning, so that the error is a fraction of a frame.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rbc.recordings.steps import Followed, follow
-from rbc.recordings.turning import Turning, search
+from rbc.recordings.correlogram import Found, search
+from rbc.recordings.steps import NO_QUARTZ, Followed, follow, stretches
+from rbc.recordings.turning import Turning
 
 MAX_RATE = 1e-3
-"""Rate errors that are looked for: 29.97 taken for 30."""
+"""29.97 taken for 30."""
+QUARTZ_RATE, WIDEST_RATE = 3e-4, 5.1e-2
+"""Of two quartzes, which most recordings have; of a counter of samples whose rate is only nominal."""
+STEADY, BETTER = 0.2, 1.1
+"""A line on which every third of the video agrees so well is not sought elsewhere; another one is the better where it
+explains so many times more."""
 LEAST_SCORE, LEAST_LEAD = 9.0, 1.8
 """The search's peak stands this many deviations high, and this far above any other."""
 LEAST_SURE = 0.2
-"""Share of the frames in which the clock must be known."""
+"""Share of the frames that both share in which the clock must be known."""
+LOOSE_S = 480.0
+"""Where frames may have been dropped and a clock is no quartz, so much is needed."""
 KNOT_S = 30.0
 
 
@@ -82,9 +90,10 @@ def estimate_clock(pair: Turning, *, stamped: bool, min_correlation: float) -> C
     if problem:
         return refused(problem)
     before = correlation(pair, np.full(len(pair.frame_s), pair.imu_s[0] - pair.frame_s[0]))
-    found = search(pair, 3e-4)
-    if found.score < LEAST_SCORE:
-        found = max(found, search(pair, MAX_RATE), key=lambda f: f.score)
+    found = search(pair, QUARTZ_RATE)
+    if found.score < LEAST_SCORE or min(found.agreements) < STEADY:
+        other = search(pair, WIDEST_RATE)
+        found = other if other.product > BETTER * found.product else found
     if found.negative > max(found.score, LEAST_SCORE):
         return refused("the camera sees it turn the other way: is the video mirrored, or an axis flipped?", before)
     if found.score < LEAST_SCORE or found.score < LEAST_LEAD * found.runner_up:
@@ -92,15 +101,29 @@ def estimate_clock(pair: Turning, *, stamped: bool, min_correlation: float) -> C
             f"turning agrees nowhere clearly: best match {found.score:.1f} deviations high, needed {LEAST_SCORE:g}; "
             f"elsewhere {found.runner_up:.1f}", before,
         )
-    followed = follow(pair, found, stamped)
-    clock = _clock(pair, followed, before)
+    whole, pair = pair, _shared(pair, found)
+    clock = _clock(pair, follow(pair, found, stamped), before, whole.frame_s)
+    if stamped and clock.steps:
+        told = ", ".join(f"{1000 * size:+.0f} ms at {time:.1f} s" for time, size in clock.steps[:5])
+        clock = replace(clock, reason="; ".join(filter(None, [clock.reason, f"steps that no stamp explains: {told}"])))
     if not clock.correlation >= min_correlation:
         seen = f"turning correlates {clock.correlation:.2f} on the best clock; needed {min_correlation:g}"
         return refused(seen, before, clock.correlation)
+    length = np.ptp(pair.frame_s)
+    if not stamped and abs(clock.drift_ppm) > 1e6 * NO_QUARTZ and length < LOOSE_S:
+        seen = f"{clock.reason}: {length:.0f} s of frames without stamps do not tell that from dropped frames; needed "
+        return refused(f"{seen}{LOOSE_S:.0f} s", before, clock.correlation)
     sure = clock.sure(pair.frame_s).mean()
     if sure < LEAST_SURE:
         return refused(f"the clock is sure in {100 * sure:.0f} % of the frames; needed {100 * LEAST_SURE:g} %", before)
     return clock
+
+
+def _shared(pair: Turning, found: Found) -> Turning:
+    """The part of the video during which the IMU was running."""
+    imu_s = pair.frame_s + found.lag_s + found.rate * (pair.frame_s - found.centre_s)
+    there = (imu_s >= pair.imu_s[0]) & (imu_s <= pair.imu_s[-1])
+    return replace(pair, frame_s=pair.frame_s[there], angle=pair.angle[there])
 
 
 def _too_little(pair: Turning) -> str:
@@ -127,15 +150,19 @@ def correlation(pair: Turning, lag_s: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if len(a) > 10 and a.std() > 0 and b.std() > 0 else float("nan")
 
 
-
-def _clock(pair: Turning, found: Followed, before: float) -> Clock:
-    """The clock of a fitted lag, taken as accepted."""
+def _clock(pair: Turning, found: Followed, before: float, frame_s: np.ndarray) -> Clock:
+    """The clock of a lag fitted to a pair, taken as accepted; of all frames, at
+    `frame_s` (N,), some may lie outside the IMU's recording."""
     time, line = pair.frame_s, found.line
     rows = set(np.linspace(0, len(time) - 1, 2 + int(np.ptp(time) / KNOT_S)).astype(int))
     rows = np.array(sorted(rows | {i + d for i, _ in found.steps for d in (-1, 0)}))
+    reason = f"drift unknown to ± {1e6 * line.drift_se:.0f} ppm, kept at 0" if line.drift == 0.0 else ""
+    if abs(line.drift) > NO_QUARTZ:
+        reason = f"the clocks differ by {100 * line.drift:.2f} %"
+    outside = stretches(frame_s, (frame_s < time[0]) | (frame_s > time[-1]))
     return Clock(
         line.offset_s, line.drift * 1e6, line.offset_se_s, line.drift_se * 1e6, time[rows], line.lag_s[rows],
-        line.se_s[rows], found.unsure, tuple((float(time[i]), size) for i, size in found.steps), before,
-        correlation(pair, line.lag_s), True,
-        f"drift unknown to ± {1e6 * line.drift_se:.0f} ppm, kept at 0" if line.drift == 0.0 else "",
+        line.se_s[rows], tuple(sorted((*found.unsure, *outside))),
+        tuple((float(time[i]), size) for i, size in found.steps), before,
+        correlation(pair, line.lag_s), True, reason,
     )

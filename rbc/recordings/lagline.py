@@ -8,6 +8,7 @@ the recording shows (sandwich estimator; Liang and Zeger 1986), because errors o
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array, hstack
 
 from rbc.recordings import lags
 from rbc.recordings.lags import FREEDOM, Noise
@@ -73,9 +74,12 @@ def fit_line(
     away = time - centre
     base_s = base_s + rate * away
     knots = np.linspace(time[0], time[-1], 1 + max(1, int(np.ptp(time) / (0.4 * wander_s)))) if drifts else time[:1]
-    smooth = _hats(time, knots)
-    basis = np.concatenate([smooth, (time[:, None] >= steps_at_s).astype(float)], axis=1)  # (N, P)
-    size, width = basis.shape[1], smooth.shape[1]
+    columns, weights = _basis(time, knots, steps_at_s)  # (N, 3)
+    width, size = len(knots), len(knots) + len(steps_at_s)
+    basis = csr_array((weights.ravel(), columns.ravel(), np.arange(0, 3 * len(time) + 1, 3)), (len(time), size))
+    # a column for each segment between steps, so that rows stay short; a segment's height is that of all steps before
+    heights = np.eye(size + 1)
+    heights[width:size, width:size] = np.tri(size - width)
     prior = np.zeros((size + 1, size + 1))
     if width > 2:
         bend = np.diff(np.eye(width), 2, axis=0) / (knots[1] - knots[0])
@@ -85,26 +89,28 @@ def fit_line(
     cluster = ((time[1:] - time[0]) // CLUSTER_S).astype(int)
     beta, gain = np.zeros(size), noise.gain
     for _ in range(ROUNDS):
-        lag = base_s + basis @ beta
+        lag = base_s + basis @ (heights[:size, :size] @ beta)
         felt = lags.apply_filter(noise.taps, pair.felt(lag))
         slope = lags.apply_filter(noise.taps, (pair.felt(lag + STEP_S) - pair.felt(lag - STEP_S)) / (2 * STEP_S))
         residual = seen - gain * felt
-        good = np.isfinite(residual) & np.isfinite(slope) & trust
-        jacobian = np.column_stack([gain * slope[good, None] * middle[good], felt[good]]) / noise.scale  # (n, P + 1)
+        good = np.flatnonzero(np.isfinite(residual) & np.isfinite(slope) & trust)
+        moved = middle[good].multiply(gain * slope[good, None])
+        jacobian = csr_array(hstack([moved, felt[good, None]])) / noise.scale  # (n, P + 1)
         r = residual[good] / noise.scale
         weight = (FREEDOM + 1) / (FREEDOM + r**2)
-        gradient = jacobian * (weight * r)[:, None]
         # of Student's t: the information is (v + 1) / (v + 3), whatever the residuals
-        model = (FREEDOM + 1) / (FREEDOM + 3) * jacobian.T @ jacobian
+        model = (FREEDOM + 1) / (FREEDOM + 3) * heights.T @ (jacobian.T @ jacobian).toarray() @ heights
         curvature = model + prior + 1e-9 * np.diag(np.diag(model)) + 1e-12 * np.eye(size + 1)
-        push = gradient.sum(0) - prior @ np.append(beta, 0.0)
+        push = heights.T @ (jacobian.T @ (weight * r)) - prior @ np.append(beta, 0.0)
         move = np.linalg.solve(curvature, push)
         move *= min(1.0, 0.03 / max(np.abs(move[:size]).max(initial=0.0), 1e-12))
         beta, gain = beta + move[:size], gain + move[-1]
         if np.abs(move[:size]).max(initial=0.0) < 2e-5:
             break
-    sums = np.stack([np.bincount(cluster[good], g) for g in gradient.T], axis=1)  # (clusters, P + 1)
-    count = max((np.bincount(cluster[good]) > 0).sum(), 2)
+    used, row = np.unique(cluster[good], return_inverse=True)
+    gather = csr_array((weight * r, (row, np.arange(len(good)))), (len(used), len(good)))
+    sums = (gather @ jacobian).toarray() @ heights  # (clusters, P + 1)
+    count = max(len(used), 2)
     meat = sums.T @ sums * count / max(count - 2, 1)
     inverse = np.linalg.inv(curvature)
     claimed = inverse[:size, :size]
@@ -114,30 +120,41 @@ def fit_line(
     length = max(np.ptp(time), BIAS_MEMORY_S)
     bias = BIAS_S * np.sqrt(BIAS_MEMORY_S / length)
     bias_slope = bias * np.sqrt(12) / length if drifts else 0.0
+    heights = heights[:size, :size]
 
-    def error(rows: np.ndarray, bias: np.ndarray | float) -> np.ndarray:
-        variances = [np.einsum("np,pq,nq->n", rows, c, rows) for c in (claimed, shown)]
-        return np.sqrt(np.maximum(np.maximum(*variances), 0.0) + bias**2)
+    def variance(direction: np.ndarray) -> float:
+        return max(float(direction @ c @ direction) for c in (claimed, shown))
 
-    across = np.append(away @ smooth / (away @ away), np.zeros(size - width))
-    level = np.append(smooth.mean(0), np.zeros(size - width))
+    def along(covariance: np.ndarray) -> np.ndarray:
+        """(N,) variance of the fitted lag."""
+        spread = heights @ covariance @ heights.T
+        return sum(
+            weights[:, i] * weights[:, j] * spread[columns[:, i], columns[:, j]] for i in range(3) for j in range(3)
+        )
+
+    across = np.append((basis.T @ away)[:width] / (away @ away), np.zeros(size - width))
+    level = np.append((basis.T @ np.ones(len(time)))[:width] / len(time), np.zeros(size - width))
     origin = level - across * centre
     free = np.eye(size)[width:]
     return LagLine(
-        lag_s=base_s + basis @ beta,
-        se_s=error(basis, np.hypot(bias, bias_slope * away)),
+        lag_s=base_s + basis @ (heights @ beta),
+        se_s=np.sqrt(np.maximum(along(claimed), along(shown)) + bias**2 + (bias_slope * away) ** 2),
         offset_s=float(base_s[0] - rate * away[0] + origin @ beta - rate * centre),
-        offset_se_s=float(error(origin[None], np.hypot(bias, bias_slope * centre))[0]),
+        offset_se_s=float(np.sqrt(variance(origin) + bias**2 + (bias_slope * centre) ** 2)),
         drift=float(rate + across @ beta) if drifts else 0.0,
-        drift_se=float(error(across[None], bias_slope)[0]),
+        drift_se=float(np.hypot(np.sqrt(variance(across)), bias_slope)),
         steps_s=beta[width:],
-        steps_se_s=error(free, bias) if len(free) else np.zeros(0),
+        steps_se_s=np.array([np.hypot(np.sqrt(variance(step)), bias) for step in free]),
         inflation=inflation,
     )
 
 
-def _hats(time: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """(N, K) weights of linear interpolation between the knots."""
-    if len(knots) == 1:
-        return np.ones((len(time), 1))
-    return np.stack([np.interp(time, knots, row) for row in np.eye(len(knots))], axis=1)
+def _basis(time: np.ndarray, knots: np.ndarray, steps_at_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 3) columns and weights of each frame: linear interpolation between two knots, and the segment it lies in,
+    of which the first has none."""
+    place = np.clip(np.searchsorted(knots, time, "right") - 1, 0, max(len(knots) - 2, 0))
+    share = (time - knots[place]) / (knots[1] - knots[0]) if len(knots) > 1 else np.zeros(len(time))
+    segment = np.searchsorted(steps_at_s, time, "right")
+    last = len(knots) + len(steps_at_s) - 1
+    columns = [place, np.minimum(place + 1, len(knots) - 1), np.minimum(len(knots) + np.maximum(segment - 1, 0), last)]
+    return np.stack(columns, axis=1), np.stack([1 - share, share, segment > 0], axis=1).astype(float)

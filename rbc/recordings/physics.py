@@ -10,11 +10,12 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from rbc.recordings.clock import LEAST_LEAD, LEAST_SCORE
+from rbc.recordings.correlogram import Found, search
 from rbc.recordings.geometry import clean_points, lengths
 from rbc.recordings.motion import narrowed, read_motion, seen_axes, turnings
 from rbc.recordings.mounting import unrest
 from rbc.recordings.raw import Raw
-from rbc.recordings.turning import Found, Turning, search
+from rbc.recordings.turning import Turning
 from rbc.recordings.units import ACC_UNITS, GRAVITY, GYRO_UNITS, read_units
 
 CALM_SHARE = 0.1

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rbc.recordings import lags
+from rbc.recordings.correlogram import Found
 from rbc.recordings.lagline import LagLine, estimate_noise, fit_line
 from rbc.recordings.lags import Moves, Noise
-from rbc.recordings.turning import Found, Turning
+from rbc.recordings.turning import Turning
 
 MAX_ERROR_S = 0.020
 DOUBT = 0.005
@@ -27,8 +28,8 @@ WANDER, WANDER_S = 3e-6, 300.0
 """A drift changes by about so much in so long."""
 GRID_S, BLOCK_S = 0.010, 1.0
 GRID = GRID_S * np.arange(-60, 61)
-MARGIN_S, LEAST_SURE_S = 1.0, 5.0
-"""A doubtful stretch is widened by this; a shorter sure one between two doubtful ones is none."""
+MARGIN_S, MARGIN, LEAST_SURE_S = 1.0, 0.05, 5.0
+"""A doubtful stretch is widened by this and that share of it; a shorter sure one between two doubtful ones is none."""
 CREEP_RATE, DRIFTING_RATE = 1e-4, 0.02
 """Per second: the lag moves to a neighbour on the grid, while the drift is known and while it is not."""
 DROP_RATE, SURPRISE_RATE = 1 / 150.0, 1e-7
@@ -37,6 +38,12 @@ USUAL_STEP_S = 0.15
 LEAST_STEP_S, LEAST_STEP_SE = 0.006, 4.0
 SHORT_S, RATES = 1200.0, 1e-6 * np.linspace(-120.0, 120.0, 13)
 """In recordings shorter than this a dropped frame could pass for drift, so each of these drifts is tried."""
+NO_QUARTZ = 3.2e-4
+"""No two quartzes differ by more."""
+LOOSE, LOOSE_RATES = 300e-6, 1e-6 * np.linspace(-600.0, 600.0, 25)
+"""The same where one of the clocks is no quartz, about the rate that the search found."""
+MOST_STEPS_RATE = 2e-3
+"""No dropped frames look like a steeper slope than this."""
 MANIFEST_SURPRISE = 8.0
 """Minus the log-probability that the manifest's rate is wrong."""
 
@@ -64,19 +71,25 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         down=BLOCK_S * SURPRISE_RATE, size=USUAL_STEP_S / GRID_S,
     )  # fmt: skip
     searching = moves if short else replace(moves, creep=BLOCK_S * DRIFTING_RATE)
-    rates = RATES if short else np.unique([0.0, found.rate])
     # a rate that no quartz has: the manifest's may be wrong, or steps look like a slope
-    nominals = [0.0, found.rate] if abs(found.rate) > np.abs(RATES).max() + 2e-4 else [0.0]
+    nominals = [0.0, found.rate] if abs(found.rate) > NO_QUARTZ else [0.0]
+    if abs(found.rate) > MOST_STEPS_RATE:
+        nominals = [found.rate]
+    hypotheses = [
+        (nominal, rate) for nominal in nominals
+        for rate in ((LOOSE_RATES if nominal else RATES) if short else {0.0, found.rate - nominal})
+    ]
     noise = estimate_noise(pair, found.lag_s + found.rate * (time - found.centre_s), order)
     inflation, drift, drift_se, known = 1.0, 0.0, 0.0, True
     # the likelihood is trusted less once the scatter is seen; a drift that stays unknown is none, whatever the steps
     for drifts in (True, True, False):
         if not drifts:
-            known = drift_se <= MAX_DRIFT_SE or abs(drift) > 3 * QUARTZ + 4 * drift_se
+            known = nominal != 0 or drift_se <= MAX_DRIFT_SE or abs(drift) > 3 * QUARTZ + 4 * drift_se
             if known:
                 break
-            rates, nominals = [0.0], [0.0]
-        rate, path, trust = _search(pair, found, noise, block, middles, searching, rates, nominals, inflation)
+            hypotheses = [(0.0, 0.0)]
+        nominal, rate, path, trust = _search(pair, found, noise, block, middles, searching, hypotheses, inflation)
+        rate += nominal
         followed = _per_frame(GRID[path], block, len(time))
         straight = found.lag_s + rate * (time - found.centre_s)
         noise = estimate_noise(pair, straight + followed, order)
@@ -87,7 +100,8 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         line, steps, doubts = _settle(pair, start, rate, noise, steps, trust, block, drifts)
         inflation = line.inflation
         table = lags.evidence(pair, line.lag_s, GRID, noise, block) / inflation
-        wrong, mean, spread = _doubt(table, middles - time.mean(), RATES if short else RATES[:0], line.drift, moves)
+        rates = nominal + ((LOOSE_RATES if nominal else RATES) if short else RATES[:0])
+        wrong, mean, spread = _doubt(table, middles - time.mean(), rates, line.drift, nominal, moves)
         if drifts:
             drift, drift_se = line.drift, float(np.hypot(spread, line.drift_se))
     line = replace(line, drift_se=drift_se)
@@ -102,36 +116,38 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
 
 
 def _search(
-    pair: Turning, found: Found, noise: Noise, block: int, middles: np.ndarray, moves: Moves, rates: np.ndarray,
-    nominals: list[float], inflation: float,
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """The most probable rate, path over GRID (B,) beside that rate, and the blocks (B,) that do not contradict it."""
-    best = None
-    for nominal in nominals:
-        base = found.lag_s + nominal * (pair.frame_s - found.centre_s)
-        table = lags.evidence(pair, base, GRID, noise, block) / inflation
-        for rate in rates:
-            leans = rate * (middles - found.centre_s) / GRID_S
-            path, score = lags.best_path(lags.sheared(table, leans), moves)
-            score -= 0.5 * (rate / QUARTZ) ** 2 + MANIFEST_SURPRISE * (nominal != 0)
-            if best is None or score > best[0]:
-                best = (score, nominal + rate, path, lags.trusted(table, path + leans))
+    pair: Turning, found: Found, noise: Noise, block: int, middles: np.ndarray, moves: Moves,
+    hypotheses: list[tuple[float, float]], inflation: float,
+) -> tuple[float, float, np.ndarray, np.ndarray]:
+    """The most probable of the hypotheses (a nominal rate, what a quartz adds to it), the path over GRID (B,) beside
+    it, and the blocks (B,) that do not contradict it."""
+    best, tables = None, {}
+    for nominal, rate in hypotheses:
+        if nominal not in tables:
+            base = found.lag_s + nominal * (pair.frame_s - found.centre_s)
+            tables = {nominal: lags.evidence(pair, base, GRID, noise, block) / inflation}
+        leans = rate * (middles - found.centre_s) / GRID_S
+        path, score = lags.best_path(lags.sheared(tables[nominal], leans), moves)
+        score -= 0.5 * (rate / (LOOSE if nominal else QUARTZ)) ** 2 + MANIFEST_SURPRISE * (nominal != 0)
+        if best is None or score > best[0]:
+            best = (score, nominal, rate, path, lags.trusted(tables[nominal], path + leans))
     return best[1:]
 
 
 def _doubt(
-    table: np.ndarray, away_s: np.ndarray, rates: np.ndarray, drift: float, moves: Moves
+    table: np.ndarray, away_s: np.ndarray, rates: np.ndarray, drift: float, nominal: float, moves: Moves
 ) -> tuple[np.ndarray, float, float]:
     """(B,) probability that the line is wrong by more than MAX_ERROR_S, over every drift in `rates` that there may be
-    instead of `drift`, and the drift's mean and standard deviation over them. `table` is seen from the line, `away_s`
-    (B,) counts from the middle of the recording."""
+    instead of `drift`, as near to the `nominal` one as a quartz keeps it (or a worse clock, where that is not 0), and
+    the drift's mean and standard deviation over them. `table` is seen from the line, `away_s` (B,) counts from the
+    middle of the recording."""
     rates = np.append(rates, drift)
     wrong, totals = [], []
     for rate in rates:
         leans = (rate - drift) * away_s
         chance, total = lags.posterior(lags.sheared(table, leans / GRID_S), moves)
         wrong.append((chance * (np.abs(GRID + leans[:, None]) > MAX_ERROR_S + 1e-9)).sum(1))
-        totals.append(total - 0.5 * (rate / QUARTZ) ** 2)
+        totals.append(total - 0.5 * ((rate - nominal) / (LOOSE if nominal else QUARTZ)) ** 2)
     weights = np.exp(np.array(totals) - max(totals))
     weights /= weights.sum()
     mean = float(weights @ rates)
@@ -202,7 +218,8 @@ def stretches(time_s: np.ndarray, bad: np.ndarray) -> list[tuple[float, float]]:
 def _merged(stretches: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
     """The stretches, widened, in order; those that nearly touch made one."""
     out: list[tuple[float, float]] = []
-    for start, stop in sorted((a - MARGIN_S, b + MARGIN_S) for a, b in stretches):
+    margins = (MARGIN_S + MARGIN * (b - a) for a, b in stretches)
+    for start, stop in sorted((a - margin, b + margin) for (a, b), margin in zip(stretches, margins)):
         if out and start <= out[-1][1] + LEAST_SURE_S:
             out[-1] = (out[-1][0], max(stop, out[-1][1]))
         else:

@@ -12,13 +12,14 @@ from rbc.recordings import clock as clocks
 from rbc.recordings import geometry
 from rbc.recordings import motion as motions
 from rbc.recordings.clock import LEAST_LEAD, LEAST_SCORE
+from rbc.recordings.correlogram import search
 from rbc.recordings.deeplabcut import Tracks
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.physics import RATE_ERROR, enough
 from rbc.recordings.raw import Raw
 from rbc.recordings.steps import follow
 from rbc.recordings.syncline import sync_clock
-from rbc.recordings.turning import Turning, search
+from rbc.recordings.turning import Turning
 
 LEAD = 0.15
 """So much more another animal's turning correlates, over the whole recording, where it is the wearer."""

@@ -120,7 +120,14 @@ def record(
 ) -> Recorded:
     """What the logger writes from the posture's first to its last sample."""
     force, rate = mount_motion(posture, bouts, mount, size, world, rng)
-    true_s = posture["time"]
+    return log(posture["time"], force, rate, mount, world, clock, rng)
+
+
+def log(
+    true_s: np.ndarray, force: np.ndarray, rate: np.ndarray, mount: str, world: World, clock: Clock,
+    rng: np.random.Generator,
+) -> Recorded:
+    """What the logger writes of the specific force (N, 3) and angular rate (N, 3) of its mount at true times (N,)."""
     if mount == "back":
         force = _harness(force, world, rng)
     else:

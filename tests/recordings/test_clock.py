@@ -73,6 +73,35 @@ def test_clock_finds_any_offset(offset_s, lead_s, seed):
     assert errors_ms(clock, pair, truth)[0].max() < 20
 
 
+@pytest.mark.parametrize("drift_ppm", [-50_000.0, -10_000.0, 1000.0, 30_000.0])
+def test_clock_finds_the_rate_of_a_poor_oscillator_and_says_so(drift_ppm):
+    pair, truth = recordings(drift_ppm=drift_ppm, noise_rad=0.02)
+    clock = estimate_clock(pair, stamped=True, min_correlation=0.3)
+    assert clock.accepted and f"the clocks differ by {drift_ppm / 1e4:.1f}" in clock.reason
+    assert abs(clock.drift_ppm - drift_ppm) < 4 * clock.drift_se_ppm < 120
+    wrong, sure = errors_ms(clock, pair, truth)
+    assert wrong.max() < 10 and sure > 0.9
+
+
+def test_clock_finds_a_video_after_an_hour_of_the_logger():
+    pair, truth = recordings(lead_s=3600.0)
+    clock = estimate_clock(pair, stamped=True, min_correlation=0.3)
+    assert clock.accepted and errors_ms(clock, pair, truth)[0].max() < 10
+
+
+def test_a_poor_oscillator_and_few_frames_without_stamps_are_refused():
+    pair, _ = recordings(drift_ppm=10_000.0)
+    clock = estimate_clock(pair, stamped=False, min_correlation=0.3)
+    assert not clock.accepted and "do not tell that from dropped frames; needed 480 s" in clock.reason
+
+
+def test_a_step_that_no_stamp_explains_is_said_and_doubted():
+    pair, truth = recordings(length_s=400.0, dropped=((6000, 4),), drift_ppm=30.0)
+    clock = estimate_clock(pair, stamped=True, min_correlation=0.3)
+    assert "steps that no stamp explains: +13" in clock.reason and not clock.sure(np.array([200.0])).any()
+    assert errors_ms(clock, pair, truth)[0].max() < 20
+
+
 def test_clock_finds_an_overlap_of_which_either_side_lacks_a_part():
     pair, truth = recordings(length_s=300.0)
     late = pair.imu_s > pair.imu_s[0] + 150
@@ -81,6 +110,7 @@ def test_clock_finds_an_overlap_of_which_either_side_lacks_a_part():
     inside = truth > cut.imu_s[0]
     assert clock.accepted
     assert 1000 * np.abs(clock.camera_to_imu(pair.frame_s) - truth)[inside].max() < 20
+    assert clock.sure(pair.frame_s)[inside].mean() > 0.9 and not clock.sure(pair.frame_s)[~inside][:-15].any()
 
 
 def test_clock_finds_dropped_frames_without_stamps_and_doubts_where_they_were():
