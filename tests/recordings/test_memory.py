@@ -19,9 +19,9 @@ from rbc.recordings.physics import at_rest
 from rbc.recordings.raw import read_raw
 from rbc.simulate.world import BEHAVIOURS
 
-MOST = 1.7e9 / (24 * 3600 * FPS)
-"""Bytes a frame: the rest of 2 GB is for the program itself."""
-HOURS = (0.25, 0.5)
+MOST = 1.5e9 / (24 * 3600 * FPS)
+"""Bytes a frame: the rest of 2 GB is for the program itself and the clock."""
+HOURS = (0.2, 0.4)
 
 
 @pytest.fixture(scope="module")
