@@ -46,6 +46,7 @@ class Row:
     """NaN where empty, as every number here."""
     imu_rate_hz: float
     individual: str
+    """Of several tracked animals, the one that wears the IMU; empty = told by its turning."""
     setup: str
     pose_times: Path | None
     imu_mount: str

@@ -30,7 +30,7 @@ LEAST_SCALE = 1e-3
 """rad over SMOOTH_S: no tracker is better."""
 CHANGE = 20.0
 """Minus the log-probability that a tracker swaps two animals between two blocks: there and back costs 40, and the best
-stretch of another animal in 108 simulated recordings of 4 to 8 min reached 25."""
+stretch of another animal in 108 pairs of simulated recordings of 4 to 8 min reached 25."""
 SWAPPED, DOUBTFUL = 0.99, 0.05
 """A swap is a stretch in which the chance of another animal exceeds the second throughout and the first somewhere."""
 
