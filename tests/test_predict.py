@@ -148,7 +148,7 @@ def test_every_frame_has_its_row(predicted, sessions):
 
 
 def test_predict_and_evaluate_agree(predicted, sessions, shipped):
-    said = variants(Classifier.load(shipped), sessions, adapt=True)["rbc"]
+    said = variants(Classifier.load(shipped), sessions, adapt=True)["adapted"]
     labels = {name: np.array(session.labels) for name, session in sessions.items()}
     animals = {name: session.animal for name, session in sessions.items()}
     judge = Judge({KNOWN: labels[KNOWN]}, {NEW: labels[NEW]}, animals, BEHAVIOURS, 50.0, 0.2, RULES)

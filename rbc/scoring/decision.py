@@ -2,7 +2,7 @@
 
 T frames, M heads, C behaviours. A guess is the pair of a session's probabilities (T, M, C) and which heads are there
 (T, M). Decisions are fitted on guesses of animals that the guesser has not learnt from: those of validation, and those
-of training as far as some of its members left them out (`known`: such guesses beside the labels (T, C)).
+of training as far as some of its members left them out (`known`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from rbc.scoring.known import NOTHING, Guess, Known
 from rbc.scoring.labels import with_slack
 from rbc.scoring.metrics import Scored
 
+MOST_DECODED, BLOCK = 150_000, 3_000  # frames: of more than the first the decoder is fitted to an even share of blocks
 # A few animals say little about how to weigh heads or stretch probabilities: an even mix, left as it is, unless many do.
 MIX_PRIOR_FRAMES = 20_000.0
 PLATT_L2 = 0.1
@@ -62,7 +63,9 @@ class Decision:
         thresholds = fit_thresholds(np.concatenate(list(one.values())), pooled)
         if rules.decoder != "viterbi":
             return cls(rules, weights, platt, thresholds, decision.switch_cost, decision.min_frames)
-        cost, least = fit_decoder([log_odds(p, thresholds) for p in one.values()], list(tracks.values()))
+        parts = _even_share({name: len(y) for name, y in tracks.items()})
+        cost, least = fit_decoder([log_odds(one[n][rows], thresholds) for n, rows in parts],
+                                  [tracks[n][rows] for n, rows in parts])
         return cls(rules, weights, platt, thresholds, cost, least)
 
     def probability(self, probability: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -91,6 +94,15 @@ class Decision:
     def from_dict(cls, values: dict) -> "Decision":
         rules = Rules(**{**values["rules"], "slack": tuple(values["rules"]["slack"])})
         return cls(rules, **{k: np.asarray(v) for k, v in values.items() if k != "rules"})
+
+
+def _even_share(frames: Mapping[str, int]) -> list[tuple[str, slice]]:
+    """Whole sessions while they are few, else every so many-th block of them."""
+    total = sum(frames.values())
+    step = -(-total // MOST_DECODED)
+    if step <= 1:
+        return [(name, slice(None)) for name in frames]
+    return [(n, slice(a, a + BLOCK)) for n, length in frames.items() for a in range(0, length, BLOCK)][::step]
 
 
 def cross_fitted(guesses: Mapping[str, Guess], labels: Mapping[str, np.ndarray], animals: Mapping[str, str],

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from rbc.scoring import decision as decisions
 from rbc.scoring.decision import Decision, Rules, cross_fitted
 
 EVERY_RULE = [Rules(), Rules("smooth", 5, (3, 2)), Rules("viterbi", 1, (2, 0))]
@@ -154,6 +155,17 @@ def test_a_single_animal_is_decided_by_what_is_known_of_others_alone():
     decision = Decision.fit(more, taught, Rules())
     for s in got:
         np.testing.assert_array_equal(s.probability, decision.probability(*guesses[s.name]))
+
+
+def test_of_many_frames_the_decoder_is_fitted_to_an_even_share_of_blocks(monkeypatch):
+    monkeypatch.setattr(decisions, "BLOCK", 100)
+    frames = {"F5D1": 400, "M4D1": 250}
+    assert decisions._even_share(frames) == [("F5D1", slice(None)), ("M4D1", slice(None))]
+    monkeypatch.setattr(decisions, "MOST_DECODED", 400)
+    assert decisions._even_share(frames) == [
+        ("F5D1", slice(0, 100)), ("F5D1", slice(200, 300)), ("M4D1", slice(0, 100)), ("M4D1", slice(200, 300))]
+    guesses, labels = world()
+    assert Decision.fit(guesses, labels, Rules("viterbi", 1, (2, 0))).switch_cost.shape == (2,)
 
 
 def test_truth_is_scored_against_and_never_fitted_to():
