@@ -2,7 +2,8 @@
 
 Planted pairs (see planted.py) go the way of align_data; what it says is compared with the truth, at the frames at which
 it calls the clock sure and the logger was running. Cells are a base with one factor changed at a time, random
-combinations, wrong pairs and sleeping rats. The margins of the standard errors were chosen on the even seeds.
+combinations, wrong pairs and sleeping rats. The margins of doubtful stretches (rbc.recordings.steps) were chosen on
+cells of even seed.
 """
 
 import argparse

@@ -22,13 +22,12 @@ MAX_TURN_RAD_S, USUAL_RAD_S = 12.0, 2.0
 """Faster is a tracker's mistake; what is faster than usual counts as usual, lest a few fast turns agree by chance."""
 MOST_WINDOWS, ENOUGH_SCORE = 6, 14.0
 """Windows that are tried, those with the most turning first, until one reaches this score."""
-MOST_AGAIN = 4
 CALM = 0.25
 """Share of the usual energy that every overlap is taken to hold at least."""
 NEAR = 20
 """Steps of the grid to either side of a line in which its continuation is looked for."""
-SHARPER = 8
-"""So many times finer than one step at the ends is the rate of a continued line."""
+SHARPER, MOST_AGAIN = 8, 4
+"""So many times finer than one step at the ends is the rate of a continued line, which is turned so often at most."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,11 @@ def search(pair: Turning, max_rate: float) -> Found:
     turned = [np.nansum(seen[a:b] ** 2) for a, b in zip(edges, edges[1:])]
     around = int((max_rate + STRETCH) / (2 * STRETCH))
     rates = 2 * STRETCH * np.arange(-around, around + 1) if max_rate > STRETCH else [0.0]
-    felts = [(rate, _even_felt(pair, step * (1 + rate))) for rate in rates]
     best = None
     for w in np.argsort(turned)[::-1][:MOST_WINDOWS]:
         first, last = edges[w : w + 2]
-        for rate, felt in felts:
+        for rate in rates:
+            felt = _even_felt(pair, step * (1 + rate))
             found = _scan(pair, seen[first:last], first, felt, rate, min(max_rate, STRETCH))
             if best is None or found.score > best.score:
                 best, window = found, (first, last)

@@ -8,7 +8,7 @@ the recording shows (sandwich estimator; Liang and Zeger 1986), because errors o
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import csr_array
 
 from rbc.recordings import lags
 from rbc.recordings.lags import FREEDOM, Noise
@@ -74,9 +74,13 @@ def fit_line(
     away = time - centre
     base_s = base_s + rate * away
     knots = np.linspace(time[0], time[-1], 1 + max(1, int(np.ptp(time) / (0.4 * wander_s)))) if drifts else time[:1]
-    columns, weights = _basis(time, knots, steps_at_s)  # (N, 3)
     width, size = len(knots), len(knots) + len(steps_at_s)
-    basis = csr_array((weights.ravel(), columns.ravel(), np.arange(0, 3 * len(time) + 1, 3)), (len(time), size))
+    columns, weights = _basis((time[1:] + time[:-1]) / 2, knots, steps_at_s)  # (N - 1, 3)
+    segment = np.searchsorted(steps_at_s, time, "right")
+
+    def lag_of(beta: np.ndarray) -> np.ndarray:
+        return base_s + np.interp(time, knots, beta[:width]) + np.append(0.0, np.cumsum(beta[width:]))[segment]
+
     # a column for each segment between steps, so that rows stay short; a segment's height is that of all steps before
     heights = np.eye(size + 1)
     heights[width:size, width:size] = np.tri(size - width)
@@ -85,17 +89,17 @@ def fit_line(
         bend = np.diff(np.eye(width), 2, axis=0) / (knots[1] - knots[0])
         prior[:width, :width] = bend.T @ bend / (wander**2 * 0.4)
     seen = lags.apply_filter(noise.taps, pair.seen())
-    middle = (basis[1:] + basis[:-1]) / 2
     cluster = ((time[1:] - time[0]) // CLUSTER_S).astype(int)
     beta, gain = np.zeros(size), noise.gain
     for _ in range(ROUNDS):
-        lag = base_s + basis @ (heights[:size, :size] @ beta)
+        lag = lag_of(beta)
         felt = lags.apply_filter(noise.taps, pair.felt(lag))
         slope = lags.apply_filter(noise.taps, (pair.felt(lag + STEP_S) - pair.felt(lag - STEP_S)) / (2 * STEP_S))
         residual = seen - gain * felt
         good = np.flatnonzero(np.isfinite(residual) & np.isfinite(slope) & trust)
-        moved = middle[good].multiply(gain * slope[good, None])
-        jacobian = csr_array(hstack([moved, felt[good, None]])) / noise.scale  # (n, P + 1)
+        filled = np.column_stack([gain * slope[good, None] * weights[good], felt[good]]) / noise.scale  # (n, 4)
+        where = np.column_stack([columns[good], np.full(len(good), size, np.int32)])
+        jacobian = csr_array((filled.ravel(), where.ravel(), np.arange(0, filled.size + 1, 4)), (len(good), size + 1))
         r = residual[good] / noise.scale
         weight = (FREEDOM + 1) / (FREEDOM + r**2)
         # of Student's t: the information is (v + 1) / (v + 3), whatever the residuals
@@ -121,6 +125,7 @@ def fit_line(
     bias = BIAS_S * np.sqrt(BIAS_MEMORY_S / length)
     bias_slope = bias * np.sqrt(12) / length if drifts else 0.0
     heights = heights[:size, :size]
+    columns, weights = _basis(time, knots, steps_at_s)  # (N, 3)
 
     def variance(direction: np.ndarray) -> float:
         return max(float(direction @ c @ direction) for c in (claimed, shown))
@@ -132,12 +137,13 @@ def fit_line(
             weights[:, i] * weights[:, j] * spread[columns[:, i], columns[:, j]] for i in range(3) for j in range(3)
         )
 
-    across = np.append((basis.T @ away)[:width] / (away @ away), np.zeros(size - width))
-    level = np.append((basis.T @ np.ones(len(time)))[:width] / len(time), np.zeros(size - width))
+    smooth = csr_array((weights[:, :2].ravel(), columns[:, :2].ravel(), np.arange(0, 2 * len(time) + 1, 2)),
+                       (len(time), size))  # fmt: skip
+    across, level = smooth.T @ away / (away @ away), smooth.T @ np.ones(len(time)) / len(time)
     origin = level - across * centre
     free = np.eye(size)[width:]
     return LagLine(
-        lag_s=base_s + basis @ (heights @ beta),
+        lag_s=lag_of(beta),
         se_s=np.sqrt(np.maximum(along(claimed), along(shown)) + bias**2 + (bias_slope * away) ** 2),
         offset_s=float(base_s[0] - rate * away[0] + origin @ beta - rate * centre),
         offset_se_s=float(np.sqrt(variance(origin) + bias**2 + (bias_slope * centre) ** 2)),
@@ -150,11 +156,11 @@ def fit_line(
 
 
 def _basis(time: np.ndarray, knots: np.ndarray, steps_at_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 3) columns and weights of each frame: linear interpolation between two knots, and the segment it lies in,
-    of which the first has none."""
+    """(N, 3) columns and weights of each time: linear interpolation between two knots, and the segment that it lies in,
+    of which the first has no column."""
     place = np.clip(np.searchsorted(knots, time, "right") - 1, 0, max(len(knots) - 2, 0))
     share = (time - knots[place]) / (knots[1] - knots[0]) if len(knots) > 1 else np.zeros(len(time))
     segment = np.searchsorted(steps_at_s, time, "right")
     last = len(knots) + len(steps_at_s) - 1
     columns = [place, np.minimum(place + 1, len(knots) - 1), np.minimum(len(knots) + np.maximum(segment - 1, 0), last)]
-    return np.stack(columns, axis=1), np.stack([1 - share, share, segment > 0], axis=1).astype(float)
+    return np.stack(columns, axis=1).astype(np.int32), np.stack([1 - share, share, segment > 0], axis=1).astype(float)

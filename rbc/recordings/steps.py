@@ -28,7 +28,7 @@ WANDER, WANDER_S = 3e-6, 300.0
 """A drift changes by about so much in so long."""
 GRID_S, BLOCK_S = 0.010, 1.0
 GRID = GRID_S * np.arange(-60, 61)
-MARGIN_S, MARGIN, LEAST_SURE_S = 1.0, 0.05, 5.0
+MARGIN_S, MARGIN, LEAST_SURE_S = 3.0, 0.1, 5.0
 """A doubtful stretch is widened by this and that share of it; a shorter sure one between two doubtful ones is none."""
 CREEP_RATE, DRIFTING_RATE = 1e-4, 0.02
 """Per second: the lag moves to a neighbour on the grid, while the drift is known and while it is not."""
@@ -36,12 +36,13 @@ DROP_RATE, SURPRISE_RATE = 1 / 150.0, 1e-7
 """Per second: a step where frames were dropped without stamps; any other step."""
 USUAL_STEP_S = 0.15
 LEAST_STEP_S, LEAST_STEP_SE = 0.006, 4.0
-SHORT_S, RATES = 1200.0, 1e-6 * np.linspace(-120.0, 120.0, 13)
-"""In recordings shorter than this a dropped frame could pass for drift, so each of these drifts is tried."""
 NO_QUARTZ = 3.2e-4
 """No two quartzes differ by more."""
+SHORT_S, RATES = 1200.0, 1e-6 * np.linspace(-120.0, 120.0, 13)
+"""In recordings shorter than this a dropped frame could pass for drift, so each of these drifts is tried."""
 LOOSE, LOOSE_RATES = 300e-6, 1e-6 * np.linspace(-600.0, 600.0, 25)
-"""The same where one of the clocks is no quartz, about the rate that the search found."""
+"""Where one of the clocks is no quartz: the standard deviation about the rate that the search found, and what is tried
+beside it."""
 MOST_STEPS_RATE = 2e-3
 """No dropped frames look like a steeper slope than this."""
 MANIFEST_SURPRISE = 8.0
@@ -77,7 +78,7 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         nominals = [found.rate]
     hypotheses = [
         (nominal, rate) for nominal in nominals
-        for rate in ((LOOSE_RATES if nominal else RATES) if short else {0.0, found.rate - nominal})
+        for rate in (_beside(nominal)[0] if short else np.unique([0.0, found.rate - nominal]))
     ]
     noise = estimate_noise(pair, found.lag_s + found.rate * (time - found.centre_s), order)
     inflation, drift, drift_se, known = 1.0, 0.0, 0.0, True
@@ -100,7 +101,7 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         line, steps, doubts = _settle(pair, start, rate, noise, steps, trust, block, drifts)
         inflation = line.inflation
         table = lags.evidence(pair, line.lag_s, GRID, noise, block) / inflation
-        rates = nominal + ((LOOSE_RATES if nominal else RATES) if short else RATES[:0])
+        rates = nominal + (_beside(nominal)[0] if short else RATES[:0])
         wrong, mean, spread = _doubt(table, middles - time.mean(), rates, line.drift, nominal, moves)
         if drifts:
             drift, drift_se = line.drift, float(np.hypot(spread, line.drift_se))
@@ -115,22 +116,27 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
     return Followed(line, tuple(steps), _merged(doubts + stretches(time, bad)))
 
 
+def _beside(nominal: float) -> tuple[np.ndarray, float]:
+    """What is tried beside a nominal rate, and how far from it the true one usually is."""
+    return (LOOSE_RATES, LOOSE) if nominal else (RATES, QUARTZ)
+
+
 def _search(
     pair: Turning, found: Found, noise: Noise, block: int, middles: np.ndarray, moves: Moves,
     hypotheses: list[tuple[float, float]], inflation: float,
 ) -> tuple[float, float, np.ndarray, np.ndarray]:
     """The most probable of the hypotheses (a nominal rate, what a quartz adds to it), the path over GRID (B,) beside
     it, and the blocks (B,) that do not contradict it."""
-    best, tables = None, {}
+    best, seen_from = None, None
     for nominal, rate in hypotheses:
-        if nominal not in tables:
-            base = found.lag_s + nominal * (pair.frame_s - found.centre_s)
-            tables = {nominal: lags.evidence(pair, base, GRID, noise, block) / inflation}
+        if nominal != seen_from:
+            base, seen_from = found.lag_s + nominal * (pair.frame_s - found.centre_s), nominal
+            table = lags.evidence(pair, base, GRID, noise, block) / inflation
         leans = rate * (middles - found.centre_s) / GRID_S
-        path, score = lags.best_path(lags.sheared(tables[nominal], leans), moves)
-        score -= 0.5 * (rate / (LOOSE if nominal else QUARTZ)) ** 2 + MANIFEST_SURPRISE * (nominal != 0)
+        path, score = lags.best_path(lags.sheared(table, leans), moves)
+        score -= 0.5 * (rate / _beside(nominal)[1]) ** 2 + MANIFEST_SURPRISE * (nominal != 0)
         if best is None or score > best[0]:
-            best = (score, nominal, rate, path, lags.trusted(tables[nominal], path + leans))
+            best = (score, nominal, rate, path, lags.trusted(table, path + leans))
     return best[1:]
 
 
@@ -147,7 +153,7 @@ def _doubt(
         leans = (rate - drift) * away_s
         chance, total = lags.posterior(lags.sheared(table, leans / GRID_S), moves)
         wrong.append((chance * (np.abs(GRID + leans[:, None]) > MAX_ERROR_S + 1e-9)).sum(1))
-        totals.append(total - 0.5 * ((rate - nominal) / (LOOSE if nominal else QUARTZ)) ** 2)
+        totals.append(total - 0.5 * ((rate - nominal) / _beside(nominal)[1]) ** 2)
     weights = np.exp(np.array(totals) - max(totals))
     weights /= weights.sum()
     mean = float(weights @ rates)
