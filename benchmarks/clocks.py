@@ -75,9 +75,7 @@ def measure(cell: Cell, pieces: list[Piece], sleepers: list[Piece]) -> dict:
     params, planted = load(), plant(cell, pieces, sleepers)
     raw, settings, likelihood = planted.raw, params.data, params.align_data.min_likelihood
     begun = time.perf_counter()
-    rough = geometry.clean_points(raw.tracks.points, likelihood)
-    length = geometry.axis_length(rough, KEYPOINTS, settings.body_axis)
-    points = geometry.clean_points(raw.tracks.points, likelihood, length)
+    points, _ = geometry.clean_body(raw.tracks.points, KEYPOINTS, settings.body_axis, likelihood)
     axes = motion.seen_axes(raw, settings.body_axis, settings.head_axis)
     clock, _ = timing.find_clock(raw, points, motion.read_motion(raw), axes, params.align_data.min_clock_correlation)
     spent = time.perf_counter() - begun

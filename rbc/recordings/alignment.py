@@ -75,11 +75,7 @@ def _clean(raw: Raw, settings: Settings) -> tuple[Raw, np.ndarray, float]:
     if raw.tracks is None:
         return raw, np.zeros((0, 0, 3), np.float32), float("nan")
     keypoints = raw.tracks.keypoints
-    points = geometry.clean_points(raw.tracks.points, settings.min_likelihood)
-    length = geometry.axis_length(points, keypoints, settings.body_axis)
-    if np.isfinite(length):
-        points[geometry.outliers(points[..., :-1], length), :-1] = np.nan
-        length = geometry.axis_length(points, keypoints, settings.body_axis)
+    points, length = geometry.clean_body(raw.tracks.points, keypoints, settings.body_axis, settings.min_likelihood)
     axis = [keypoints.index(name) for name in settings.body_axis]
     others = {name: other[:, axis] for name, other in raw.tracks.others.items()}
     return replace(raw, tracks=replace(raw.tracks, points=np.zeros_like(points[:0]), others=others)), points, length

@@ -41,6 +41,18 @@ def outliers(places: np.ndarray, body_length_px: float) -> np.ndarray:
     return far
 
 
+def clean_body(
+    points: np.ndarray, keypoints: tuple[str, ...], axis: tuple[str, str], min_likelihood: float
+) -> tuple[np.ndarray, float]:
+    """Points (N, K, D) as of `clean_points`, without outliers, and the body's length in px."""
+    points = clean_points(points, min_likelihood)
+    length = axis_length(points, keypoints, axis)
+    if np.isfinite(length):
+        points[outliers(points[..., :-1], length), :-1] = np.nan
+        length = axis_length(points, keypoints, axis)
+    return points, length
+
+
 def median(values: np.ndarray, axis: int = -1) -> np.ndarray:
     """Median along `axis` of the values that are there; NaN where none is. (numpy's nanmedian, many times faster.)"""
     ordered = np.sort(values, axis=axis)  # NaN goes last
