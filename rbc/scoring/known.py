@@ -1,4 +1,4 @@
-"""What is known of training animals out of fold: guesses by members that have not learnt from them, beside their labels.
+"""What is known of training animals out of fold: guesses by members that have not learnt from them, and their labels.
 
 N scored frames, C behaviours, M heads. Decisions are fitted on them too.
 """
@@ -43,5 +43,6 @@ def of_head(known: Known, head: int) -> Known:
     found = {}
     for name, ((probability, there), labels) in known.items():
         rows, only = there[:, head], np.arange(there.shape[1]) == head
-        found[name] = (probability[rows], there[rows] & only), labels[rows]
+        if rows.any():
+            found[name] = (probability[rows], there[rows] & only), labels[rows]
     return found

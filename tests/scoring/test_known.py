@@ -29,3 +29,4 @@ def test_of_one_head_only_the_frames_count_in_which_it_reads_something():
         np.testing.assert_array_equal(probability, HEADS[rows])
         np.testing.assert_array_equal(labels, LABELS[rows])
         assert there[:, head].all() and there.sum() == len(rows)
+    assert of_head({"F1D1": ((HEADS, THERE & [False, True, True]), LABELS)}, 0) == {}
