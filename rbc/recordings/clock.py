@@ -24,8 +24,8 @@ LEAST_SCORE, LEAST_LEAD = 9.0, 1.8
 """The search's peak stands this many deviations high, and this far above any other."""
 LEAST_SURE = 0.2
 """Share of the frames that both share in which the clock must be known."""
-LOOSE_S = 480.0
-"""Where frames may have been dropped and a clock is no quartz, so much is needed."""
+LOOSE_S, LOOSE_UNSTAMPED_S = 180.0, 480.0
+"""Where a clock is no quartz so much is needed, and where frames may have been dropped beside."""
 KNOT_S = 30.0
 
 
@@ -109,10 +109,11 @@ def estimate_clock(pair: Turning, *, stamped: bool, min_correlation: float) -> C
     if not clock.correlation >= min_correlation:
         seen = f"turning correlates {clock.correlation:.2f} on the best clock; needed {min_correlation:g}"
         return refused(seen, before, clock.correlation)
-    length = np.ptp(pair.frame_s)
-    if not stamped and abs(clock.drift_ppm) > 1e6 * NO_QUARTZ and length < LOOSE_S:
-        seen = f"{clock.reason}: {length:.0f} s of frames without stamps do not tell that from dropped frames; needed "
-        return refused(f"{seen}{LOOSE_S:.0f} s", before, clock.correlation)
+    length, needed = np.ptp(pair.frame_s), LOOSE_S if stamped else LOOSE_UNSTAMPED_S
+    if abs(clock.drift_ppm) > 1e6 * NO_QUARTZ and length < needed:
+        frames = "" if stamped else " of frames without stamps, which may have been dropped,"
+        seen = f"{clock.reason}: {length:.0f} s{frames} do not tell that well enough; needed {needed:.0f} s"
+        return refused(seen, before, clock.correlation)
     sure = clock.sure(pair.frame_s).mean()
     if sure < LEAST_SURE:
         return refused(f"the clock is sure in {100 * sure:.0f} % of the frames; needed {100 * LEAST_SURE:g} %", before)

@@ -17,7 +17,7 @@ def pieces():
 def rows(pieces):
     planted = [
         Cell("slow", "", 3, fps=20.0, imu_hz=30.0, rate_ppm=50_000.0, **SHORT),
-        Cell("late", "", 4, fps=60.0, imu_hz=400.0, rate_ppm=-10_000.0, dropout=0.2, minutes=3.5, lead_s=-40.0),
+        Cell("late", "", 4, fps=60.0, imu_hz=400.0, rate_ppm=-10_000.0, dropout=0.2, minutes=3.5, lead_s=-20.0),
         Cell("wrong", "", 5, kind="wrong", **SHORT),
     ]
     return pd.DataFrame([measure(cell, pieces, []) for cell in planted])
