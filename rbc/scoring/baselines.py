@@ -6,6 +6,7 @@ forest of its own. Windows are centred, given in frames, and shorter at the ends
 
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
@@ -95,8 +96,9 @@ def random_forest(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence
              for y in labels.T]
     used = np.unique(np.concatenate([frames for draw in draws for frames in draw]))
     border = np.cumsum([0, *(len(y) for _, y in train)])
-    table = np.concatenate([window_features(x, windows, used[(used >= a) & (used < b)] - a)
-                            for (x, _), a, b in zip(train, border[:-1], border[1:], strict=True)])  # (used, F')
+    threads = ThreadPoolExecutor(THREADS)
+    rows = [used[(used >= a) & (used < b)] - a for a, b in zip(border[:-1], border[1:], strict=True)]
+    table = np.concatenate(list(threads.map(window_features, (x for x, _ in train), repeat(windows), rows)))  # (used, F')
     sizes = np.diff(np.linspace(0, trees, DRAWS + 1).astype(int))
     forests = []
     for truth, draw in zip(labels.T == PRESENT, draws, strict=True):
@@ -105,12 +107,15 @@ def random_forest(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence
             forest = RandomForestClassifier(max(int(size), 1), max_features="sqrt", min_samples_leaf=3, n_jobs=THREADS,
                                             class_weight="balanced", random_state=int(rng.integers(2**31)))
             forests[-1].append(forest.fit(table[np.searchsorted(used, frames)], truth[frames]))
-            forest.n_jobs = 1
-    said = [_probabilities(forests, np.ones(DRAWS, bool), window_features(x, windows)) for x in test]
-    if not left_out.any():
-        return said, []
-    return said, [_probabilities(forests, left_out[:, g], window_features(x, windows, np.flatnonzero(scored_rows(y))))
-                  for (x, y), g in zip(train, own, strict=True)]
+            forest.n_jobs = 1  # sums over threads differ from call to call
+
+    def said(x: np.ndarray, speak: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        return _probabilities(forests, speak, window_features(x, windows, rows))
+
+    everyone = np.ones(DRAWS, bool)
+    scored = [np.flatnonzero(scored_rows(y)) for _, y in train] if left_out.any() else []
+    return list(threads.map(said, test, repeat(everyone))), list(
+        threads.map(said, (x for x, _ in train), (left_out[:, g] for g in own), scored))
 
 
 def _without(labels: np.ndarray, out: np.ndarray) -> np.ndarray:
@@ -125,11 +130,7 @@ def _probabilities(forests: list[list[RandomForestClassifier]], speak: np.ndarra
         share = forest.predict_proba(table)
         return share[:, 1] if len(forest.classes_) == 2 else np.full(len(table), float(forest.classes_[0]))
 
-    def said(draws: list[RandomForestClassifier]) -> np.ndarray:
-        return np.mean([present(draws[d]) for d in np.flatnonzero(speak)], axis=0)
-
-    with ThreadPoolExecutor(THREADS) as threads:  # over behaviours: sums over one forest's threads differ by the call
-        return np.stack(list(threads.map(said, forests)), axis=1)
+    return np.stack([np.mean([present(draw[d]) for d in np.flatnonzero(speak)], axis=0) for draw in forests], axis=1)
 
 
 def validity_only(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence[np.ndarray],

@@ -16,7 +16,7 @@ from rbc.scoring.known import NOTHING, Guess, Known
 from rbc.scoring.labels import with_slack
 from rbc.scoring.metrics import Scored
 
-MOST_DECODED, BLOCK = 150_000, 3_000  # frames: of more than the first the decoder is fitted to an even share of blocks
+MOST_DECODED, BLOCK = 75_000, 3_000  # frames: of more than the first the decoder is fitted to an even share of blocks
 # A few animals say little about how to weigh heads or stretch probabilities: an even mix, left as it is, unless many do.
 MIX_PRIOR_FRAMES = 20_000.0
 PLATT_L2 = 0.1
