@@ -98,7 +98,8 @@ def random_forest(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence
     border = np.cumsum([0, *(len(y) for _, y in train)])
     threads = ThreadPoolExecutor(THREADS)
     rows = [used[(used >= a) & (used < b)] - a for a, b in zip(border[:-1], border[1:], strict=True)]
-    table = np.concatenate(list(threads.map(window_features, (x for x, _ in train), repeat(windows), rows)))  # (used, F')
+    tables = threads.map(window_features, (x for x, _ in train), repeat(windows), rows)
+    table = np.concatenate(list(tables))  # (used, F')
     sizes = np.diff(np.linspace(0, trees, DRAWS + 1).astype(int))
     forests = []
     for truth, draw in zip(labels.T == PRESENT, draws, strict=True):
