@@ -17,6 +17,8 @@ from rbc.recordings.turning import Turning
 CLUSTER_S = 10.0
 STEP_S = 0.002
 ROUNDS = 12
+CHUNK = 1 << 18
+"""Frames at a time, so that memory hardly grows with a recording's length."""
 BIAS_S, BIAS_MEMORY_S = 0.004, 60.0
 """A tracker's errors follow posture, posture leads turning: a lag error of this size that lasts this long, which no
 scatter between shorter stretches shows."""
@@ -75,7 +77,6 @@ def fit_line(
     base_s = base_s + rate * away
     knots = np.linspace(time[0], time[-1], 1 + max(1, int(np.ptp(time) / (0.4 * wander_s)))) if drifts else time[:1]
     width, size = len(knots), len(knots) + len(steps_at_s)
-    columns, weights = _basis((time[1:] + time[:-1]) / 2, knots, steps_at_s)  # (N - 1, 3)
     segment = np.searchsorted(steps_at_s, time, "right")
 
     def lag_of(beta: np.ndarray) -> np.ndarray:
@@ -97,23 +98,32 @@ def fit_line(
         slope = lags.apply_filter(noise.taps, (pair.felt(lag + STEP_S) - pair.felt(lag - STEP_S)) / (2 * STEP_S))
         residual = seen - gain * felt
         good = np.flatnonzero(np.isfinite(residual) & np.isfinite(slope) & trust)
-        filled = np.column_stack([gain * slope[good, None] * weights[good], felt[good]]) / noise.scale  # (n, 4)
-        where = np.column_stack([columns[good], np.full(len(good), size, np.int32)])
-        jacobian = csr_array((filled.ravel(), where.ravel(), np.arange(0, filled.size + 1, 4)), (len(good), size + 1))
-        r = residual[good] / noise.scale
-        weight = (FREEDOM + 1) / (FREEDOM + r**2)
+        used = np.unique(cluster[good])
+        products, scores, sums = np.zeros((size + 1, size + 1)), np.zeros(size + 1), np.zeros((len(used), size + 1))
+        for begin in range(0, len(good), CHUNK):
+            rows = good[begin : begin + CHUNK]
+            columns, weights = _basis((time[rows + 1] + time[rows]) / 2, knots, steps_at_s)  # (n, 3)
+            filled = np.column_stack([gain * slope[rows, None] * weights, felt[rows]]) / noise.scale  # (n, 4)
+            where = np.column_stack([columns, np.full(len(rows), size, np.int32)])
+            jacobian = csr_array((filled.ravel(), where.ravel(), np.arange(0, filled.size + 1, 4)),
+                                 (len(rows), size + 1))  # fmt: skip
+            r = residual[rows] / noise.scale
+            pull = (FREEDOM + 1) / (FREEDOM + r**2) * r
+            products += (jacobian.T @ jacobian).toarray()
+            scores += jacobian.T @ pull
+            gather = csr_array((pull, (np.searchsorted(used, cluster[rows]), np.arange(len(rows)))),
+                               (len(used), len(rows)))  # fmt: skip
+            sums += (gather @ jacobian).toarray()
         # of Student's t: the information is (v + 1) / (v + 3), whatever the residuals
-        model = (FREEDOM + 1) / (FREEDOM + 3) * heights.T @ (jacobian.T @ jacobian).toarray() @ heights
+        model = (FREEDOM + 1) / (FREEDOM + 3) * heights.T @ products @ heights
         curvature = model + prior + 1e-9 * np.diag(np.diag(model)) + 1e-12 * np.eye(size + 1)
-        push = heights.T @ (jacobian.T @ (weight * r)) - prior @ np.append(beta, 0.0)
+        push = heights.T @ scores - prior @ np.append(beta, 0.0)
         move = np.linalg.solve(curvature, push)
         move *= min(1.0, 0.03 / max(np.abs(move[:size]).max(initial=0.0), 1e-12))
         beta, gain = beta + move[:size], gain + move[-1]
         if np.abs(move[:size]).max(initial=0.0) < 2e-5:
             break
-    used, row = np.unique(cluster[good], return_inverse=True)
-    gather = csr_array((weight * r, (row, np.arange(len(good)))), (len(used), len(good)))
-    sums = (gather @ jacobian).toarray() @ heights  # (clusters, P + 1)
+    sums = sums @ heights  # (clusters, P + 1)
     count = max(len(used), 2)
     meat = sums.T @ sums * count / max(count - 2, 1)
     inverse = np.linalg.inv(curvature)
@@ -125,26 +135,26 @@ def fit_line(
     bias = BIAS_S * np.sqrt(BIAS_MEMORY_S / length)
     bias_slope = bias * np.sqrt(12) / length if drifts else 0.0
     heights = heights[:size, :size]
-    columns, weights = _basis(time, knots, steps_at_s)  # (N, 3)
 
     def variance(direction: np.ndarray) -> float:
         return max(float(direction @ c @ direction) for c in (claimed, shown))
 
-    def along(covariance: np.ndarray) -> np.ndarray:
-        """(N,) variance of the fitted lag."""
-        spread = heights @ covariance @ heights.T
-        return sum(
-            weights[:, i] * weights[:, j] * spread[columns[:, i], columns[:, j]] for i in range(3) for j in range(3)
-        )
-
-    smooth = csr_array((weights[:, :2].ravel(), columns[:, :2].ravel(), np.arange(0, 2 * len(time) + 1, 2)),
-                       (len(time), size))  # fmt: skip
-    across, level = smooth.T @ away / (away @ away), smooth.T @ np.ones(len(time)) / len(time)
+    spreads = [heights @ covariance @ heights.T for covariance in (claimed, shown)]
+    spread_s2, across, level = np.empty(len(time)), np.zeros(size), np.zeros(size)
+    for begin in range(0, len(time), CHUNK):
+        part = slice(begin, begin + CHUNK)
+        columns, weights = _basis(time[part], knots, steps_at_s)  # (n, 3)
+        spread_s2[part] = np.maximum(*(_quadratic(weights, columns, spread) for spread in spreads))
+        smooth = csr_array((weights[:, :2].ravel(), columns[:, :2].ravel(), np.arange(0, 2 * len(columns) + 1, 2)),
+                           (len(columns), size))  # fmt: skip
+        across += smooth.T @ away[part]
+        level += smooth.T @ np.ones(len(columns))
+    across, level = across / (away @ away), level / len(time)
     origin = level - across * centre
     free = np.eye(size)[width:]
     return LagLine(
         lag_s=lag_of(beta),
-        se_s=np.sqrt(np.maximum(along(claimed), along(shown)) + bias**2 + (bias_slope * away) ** 2),
+        se_s=np.sqrt(spread_s2 + bias**2 + (bias_slope * away) ** 2),
         offset_s=float(base_s[0] - rate * away[0] + origin @ beta - rate * centre),
         offset_se_s=float(np.sqrt(variance(origin) + bias**2 + (bias_slope * centre) ** 2)),
         drift=float(rate + across @ beta) if drifts else 0.0,
@@ -153,6 +163,11 @@ def fit_line(
         steps_se_s=np.array([np.hypot(np.sqrt(variance(step)), bias) for step in free]),
         inflation=inflation,
     )
+
+
+def _quadratic(weights: np.ndarray, columns: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """(n,) w' A w of rows with three weights (n, 3) in the columns (n, 3)."""
+    return sum(weights[:, i] * weights[:, j] * matrix[columns[:, i], columns[:, j]] for i in range(3) for j in range(3))
 
 
 def _basis(time: np.ndarray, knots: np.ndarray, steps_at_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
