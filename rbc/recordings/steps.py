@@ -43,6 +43,8 @@ SHORT_S, RATES = 1200.0, 1e-6 * np.linspace(-120.0, 120.0, 13)
 LOOSE, LOOSE_RATES = 300e-6, 1e-6 * np.linspace(-600.0, 600.0, 25)
 """Where one of the clocks is no quartz: the standard deviation about the rate that the search found, and what is tried
 beside it."""
+MOST_STEPS, STEPS_APART_S = 20, 60.0
+"""No camera drops frames more often than this many times, and once in so long."""
 MOST_STEPS_RATE = 2e-3
 """No dropped frames look like a steeper slope than this."""
 MANIFEST_SURPRISE = 8.0
@@ -81,7 +83,7 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         for rate in (_beside(nominal)[0] if short else np.unique([0.0, found.rate - nominal]))
     ]
     noise = estimate_noise(pair, found.lag_s + found.rate * (time - found.centre_s), order)
-    inflation, drift, drift_se, known = 1.0, 0.0, 0.0, True
+    inflation, drift, drift_se, known, lost = 1.0, 0.0, 0.0, True, False
     # the likelihood is trusted less once the scatter is seen; a drift that stays unknown is none, whatever the steps
     for drifts in (True, True, False):
         if not drifts:
@@ -96,6 +98,8 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         noise = estimate_noise(pair, straight + followed, order)
         jumps = np.diff(path) * GRID_S
         steps = [(int((b + 1) * block), float(jumps[b])) for b in np.flatnonzero(np.abs(jumps) > 1.5 * GRID_S)]
+        if len(steps) > MOST_STEPS + np.ptp(time) / STEPS_APART_S:  # the path runs after noise: nothing is known
+            steps, lost = [], True
         # the path may creep between its steps
         start = straight.mean() + np.median(followed - stairs(len(time), steps))
         line, steps, doubts = _settle(pair, start, rate, noise, steps, trust, block, drifts)
@@ -112,7 +116,7 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         may = np.hypot(mean, spread) if short else np.hypot(weight * drift, np.sqrt(weight) * drift_se)
         origin_se = float(np.hypot(line.offset_se_s, may * time.mean()))
         line = replace(line, se_s=np.hypot(line.se_s, may * (time - time.mean())), offset_se_s=origin_se)
-    bad = (_per_frame(wrong, block, len(time)) > DOUBT) | (SURE_SE * line.se_s > MAX_ERROR_S)
+    bad = (_per_frame(wrong, block, len(time)) > DOUBT) | (SURE_SE * line.se_s > MAX_ERROR_S) | lost
     return Followed(line, tuple(steps), _merged(doubts + stretches(time, bad)))
 
 
