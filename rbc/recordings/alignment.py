@@ -138,8 +138,8 @@ def _other(raw: Raw, pose: np.ndarray, length: float, time: np.ndarray, settings
     animal's own trunk is, for nobody is nearest then. (T, 0, 3) where no other is ever seen."""
     others = raw.tracks.others.values() if raw.tracks else ()
     others = [geometry.clean_points(points, settings.min_likelihood) for points in others]
-    for points in others if np.isfinite(length) else ():
-        points[geometry.outliers(points[..., :-1], length), :-1] = np.nan
+    for points in others:
+        geometry.drop_outliers(points, length)
     others = [points for points in others if np.isfinite(points[..., 0]).any()]
     if not others:
         return np.zeros((len(time), 0, 3), np.float32)

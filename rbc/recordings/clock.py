@@ -139,16 +139,10 @@ def _too_little(pair: Turning) -> str:
 
 def correlation(pair: Turning, lag_s: np.ndarray) -> float:
     """Of the turning that camera and IMU saw at these lags (N,), each over 0.25 s."""
-    seen, felt = pair.seen(), pair.felt(lag_s)
-    period = np.median(np.diff(pair.frame_s))
-    both = np.isfinite(seen) & np.isfinite(felt)
-    span = max(1, int(round(0.25 / period)))
-    rows = np.flatnonzero(both)
-    if len(rows) < 10 * span:
-        return float("nan")
-    count = np.convolve(both, np.ones(span), "same")
-    a, b = (np.convolve(np.where(both, x, 0.0), np.ones(span), "same")[count > 0.8 * span] for x in (seen, felt))
-    return float(np.corrcoef(a, b)[0, 1]) if len(a) > 10 and a.std() > 0 and b.std() > 0 else float("nan")
+    seen, felt, span = pair.smoothed(lag_s)
+    a, b = (x[np.isfinite(seen)] for x in (seen, felt))
+    enough = len(a) >= 10 * span and a.std() > 0 and b.std() > 0
+    return float(np.corrcoef(a, b)[0, 1]) if enough else float("nan")
 
 
 def _clock(pair: Turning, found: Followed, before: float, frame_s: np.ndarray) -> Clock:

@@ -47,10 +47,14 @@ def clean_body(
     """Points (N, K, D) as of `clean_points`, without outliers, and the body's length in px."""
     points = clean_points(points, min_likelihood)
     length = axis_length(points, keypoints, axis)
-    if np.isfinite(length):
-        points[outliers(points[..., :-1], length), :-1] = np.nan
-        length = axis_length(points, keypoints, axis)
-    return points, length
+    drop_outliers(points, length)
+    return points, axis_length(points, keypoints, axis)
+
+
+def drop_outliers(points: np.ndarray, body_length_px: float) -> None:
+    """Make the coordinates of `outliers` among the points (N, K, D) NaN, in place; none where the length is NaN."""
+    if np.isfinite(body_length_px):
+        points[outliers(points[..., :-1], body_length_px), :-1] = np.nan
 
 
 def median(values: np.ndarray, axis: int = -1) -> np.ndarray:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+SMOOTH_S = 0.25
+
 
 @dataclass(frozen=True)
 class Turning:
@@ -31,6 +33,17 @@ class Turning:
     def felt(self, lag_s: np.ndarray | float) -> np.ndarray:
         """(N - 1,) the IMU's increments of the same intervals, for IMU time = frame time + lag; NaN without samples."""
         return np.diff(np.interp(self.frame_s + lag_s, self.imu_s, self.turned, left=np.nan, right=np.nan))
+
+    def smoothed(self, lag_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+        """What both sides saw at these lags (N,) over SMOOTH_S, each (N - 1,), NaN where less than 80 % of it is there,
+        and how many frames that are."""
+        seen, felt = self.seen(), self.felt(lag_s)
+        span = max(1, int(round(SMOOTH_S / np.median(np.diff(self.frame_s)))))
+        both = np.isfinite(seen) & np.isfinite(felt)
+        enough = np.convolve(both, np.ones(span), "same") > 0.8 * span
+        sums = (np.convolve(np.where(both, x, 0.0), np.ones(span), "same") for x in (seen, felt))
+        a, b = (np.where(enough, x, np.nan) for x in sums)
+        return a, b, span
 
 
 def turning(

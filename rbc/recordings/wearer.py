@@ -23,11 +23,11 @@ from rbc.recordings.turning import Turning
 
 LEAD = 0.15
 """So much more another animal's turning correlates, over the whole recording, where it is the wearer."""
-SMOOTH_S, BLOCK_S = 0.25, 1.0
+BLOCK_S = 1.0
 MOST_EVIDENCE = 4.0
 """Of one block, for or against an animal (log-likelihood ratio): now and then a tracker is wrong for as long."""
 LEAST_SCALE = 1e-3
-"""rad over SMOOTH_S: no tracker is better."""
+"""rad, of smoothed turning: no tracker is better."""
 CHANGE = 20.0
 """Minus the log-probability that a tracker swaps two animals between two blocks: there and back costs 40, and the best
 stretch of another animal in 108 pairs of simulated recordings of 4 to 8 min reached 25."""
@@ -124,7 +124,7 @@ def swaps(
     """
     frame_s, names = next(iter(pairs.values())).frame_s, list(pairs)
     block = ((frame_s - frame_s[0]) / BLOCK_S).astype(int)  # (N,)
-    seen, felt, _ = _smoothed(sharpest, lag_s)
+    seen, felt, _ = sharpest.smoothed(lag_s)
     scale = max(1.4826 * np.nanmedian(np.abs(seen - felt)), LEAST_SCALE)
     chance = posterior(np.stack([_evidence(pair, lag_s, scale, block) for pair in pairs.values()], axis=1))  # (B, A)
     another = 1 - chance[:, names.index(wearer)]
@@ -139,21 +139,10 @@ def swaps(
     return found
 
 
-def _smoothed(pair: Turning, lag_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """What camera and IMU saw of the turning over SMOOTH_S, each (N - 1,), NaN where either is missing, and how many
-    frames that are."""
-    seen, felt = pair.seen(), pair.felt(lag_s)
-    span = max(1, int(round(SMOOTH_S / np.median(np.diff(pair.frame_s)))))
-    both = np.isfinite(seen) & np.isfinite(felt)
-    enough = np.convolve(both, np.ones(span), "same") > 0.8 * span
-    a, b = (np.where(enough, np.convolve(np.where(both, x, 0.0), np.ones(span), "same"), np.nan) for x in (seen, felt))
-    return a, b, span
-
-
 def _evidence(pair: Turning, lag_s: np.ndarray, scale: float, block: np.ndarray) -> np.ndarray:
     """(B,) log-likelihood ratio of each block (N,) that an animal turns as the IMU does, give or take `scale` rad, to
     that the IMU says nothing of it; 0 where it is not seen."""
-    seen, felt, span = _smoothed(pair, lag_s)
+    seen, felt, span = pair.smoothed(lag_s)
     gained = np.nan_to_num(seen**2 - (seen - felt) ** 2) / (2 * scale**2 * span)  # neighbours say the same
     return np.clip(np.bincount(block[1:], gained, block[-1] + 1), -MOST_EVIDENCE, MOST_EVIDENCE)
 
