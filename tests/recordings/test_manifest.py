@@ -108,7 +108,7 @@ def test_byte_order_mark_crlf_and_empty_rows(root):
         ({"sync": "1=2", "imu_offset_s": "1"}, "sync and imu_offset_s both fix the clocks; needs one of them"),
         ({"imu_offset_s": "late"}, "imu_offset_s: 'late'; needs seconds to add to camera time for IMU time"),
         ({"imu_offset_s": "nan"}, "imu_offset_s: 'nan'; needs seconds"),
-        ({"imu_drift_ppm": "5000", "sync": "1=2"}, "imu_drift_ppm: '5000'; needs parts per million between -2000"),
+        ({"imu_drift_ppm": "60000", "sync": "1=2"}, "imu_drift_ppm: '60000'; needs parts per million between -51000"),
         ({"imu_drift_ppm": "50"}, "imu_drift_ppm alone fixes no clock; needs imu_offset_s or sync beside it"),
         ({"labels": "labels/a.csv;labels/b.csv"}, "several annotators need names"),
         ({"labels": "A=labels/a.csv;A=labels/b.csv"}, "names an annotator twice"),
