@@ -75,12 +75,15 @@ def settle(
     if named and alike[best] >= alike[named] + LEAD:
         raise RecordingError(f"{where} {named!r}: {seen}; {needs}: {best}?")
     worn = named or best
-    notes, hidden = [] if named else [f"individual {best}: {seen}"], np.zeros(len(raw.frame_s), bool)
+    hidden, stretches = np.zeros(len(raw.frame_s), bool), []
     for frames, other in swaps(pairs, lag_s, worn, pairs[best]):
         hidden[frames] = True
-        start, stop = raw.frame_s[frames[[0, -1]]]
-        notes.append(f"swap with {other} at {start:.0f}-{stop:.0f} s")
-    return replace(raw, tracks=_worn(tracks, everyone, worn, hidden), wearer_notes=tuple(notes))
+        stretches.append((*raw.frame_s[frames[[0, -1]]].tolist(), other))
+    notes = [] if named else [f"individual {best}: {seen}"]
+    notes += [f"swap with {other} at {start:.0f}-{stop:.0f} s" for start, stop, other in stretches]
+    return replace(
+        raw, tracks=_worn(tracks, everyone, worn, hidden), wearer_notes=tuple(notes), swaps=tuple(stretches)
+    )
 
 
 def _compare(raw: Raw, by_mount: dict[str, dict[str, Turning]]) -> tuple[np.ndarray, dict[str, Turning]]:

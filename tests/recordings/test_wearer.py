@@ -174,6 +174,7 @@ def test_from_the_manifest_to_the_sessions(recordings, tmp_path):
     ).set_index("session")  # fmt: skip
     assert all("individual one: turning correlates" in note for note in table["note"])
     assert "swap" not in table["note"]["F5D2_right"] and "swap with two at" in table["note"]["F5D2_swapped"]
+    assert table["swaps"].tolist() == [0, 1] and table["swapped"].tolist() == [0.0, pytest.approx(40 / 120, abs=0.05)]
     right, swapped = (load_sessions(tmp_path / "out")[name] for name in table.index)
     inside = (right.time > 52) & (right.time < 88)
     assert swapped.valid[inside, 1].mean() < 0.1 < 0.5 < right.valid[inside, 1].mean()
