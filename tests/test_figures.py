@@ -170,6 +170,15 @@ def test_quality_page_of_many_sessions_is_light_and_repeatable():
     assert '<select id="part">' in html and '<select id="part">' not in quality_page(quality_table())
 
 
+def test_pages_tell_what_behaviours_mean():
+    meant = {"walk": 'all four "paws" step', "rearing": ""}
+    for make in (lambda **more: quality_page(quality_table(), **more),
+                 lambda **more: ethogram_page([ethogram_track()], BEHAVIOURS, **more)):  # fmt: skip
+        html = make(definitions=meant)
+        assert '<abbr title="all four &quot;paws&quot; step">walk</abbr>' in html and ">rearing</abbr>" not in html
+        assert "<abbr" not in make() and make(definitions={"walk": ""}) == make()
+
+
 def test_numbers_of_a_page():
     assert rounded(np.array([[0.126, np.nan], [1.0, 2.5]]), 2) == [[0.13, None], [1.0, 2.5]]
     assert rounded(np.array([87.4]), 0) == [87]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rbc.figures.page import page
+from rbc.figures.page import defined, page
 
 COLOURS = ([0.0, "#eef3f1"], [0.25, "#f7e3a6"], [0.5, "#f0a94b"], [1.0, "#c0261c"])
 STOPS = ", ".join(f"{colour} {100 * share:.0f}%" for share, colour in COLOURS)
@@ -48,8 +48,8 @@ class Check:
         return float(np.clip((self.size(row) - self.fine) / (self.rotten - self.fine), 0, 1))
 
 
-def quality_page(table: pd.DataFrame, *, title: str = "Quality of the recordings") -> str:
-    """HTML text of the page from plots/align_data.csv's table.
+def quality_page(table: pd.DataFrame, definitions: Mapping[str, str] | None = None) -> str:
+    """HTML text of the page from plots/align_data.csv's table, with the definitions of behaviours.
 
     Checks that apply to no session are left out, and sessions that were left out are named. ValueError where there is
     no session.
@@ -85,7 +85,7 @@ def quality_page(table: pd.DataFrame, *, title: str = "Quality of the recordings
         reasons = [f"{row.session} ({_text(row.note).removeprefix('left out: ')})" for row in left.itertuples()]
         lines.append(f"Left out: {', '.join(reasons)}")
     menu = '<label>sessions <select id="part"></select></label>' if len(used) > ROWS else ""
-    return page(title, lines, menu + LEGEND, data, SCRIPT)
+    return page("Quality of the recordings", lines, menu + LEGEND + defined(definitions or {}), data, SCRIPT)
 
 
 def _reasons(trouble: np.ndarray, row: Mapping) -> str:

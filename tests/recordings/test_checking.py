@@ -49,9 +49,9 @@ def test_what_was_found_is_summed_up(tmp_path):
     look = found.looks["aa1"]
     assert (look.imu, look.pose, look.labelled_s) == (True, True, 3.0) and abs(look.length_s - 3.98) < 1e-9
     assert look.warnings == ("labels contradict: walk with still in 50 frames",)
-    text = summary(found)
+    text = summary(found, Ontology(definitions={"walk": "all four paws step"}))
     for part in ("2, left out cc1 (camera fell)", "2: aa, bb", "0.1 in 2 sessions", "1 imu and pose, 1 pose alone",
-                 "walk, still", "odd: aa1: labels contradict"):
+                 "walk (all four paws step), still", "odd: aa1: labels contradict"):
         assert part in text, text
 
 
