@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from rbc.recordings import labelling, physics, wearer
 from rbc.recordings.alignment import extent, sync_problems
-from rbc.recordings.arrays import is_arrays
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.geometry import unite_keypoints
 from rbc.recordings.manifest import Row, read_rows
@@ -104,8 +103,7 @@ def look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look
     try:
         raw = translate(read_raw(row, settings.behaviours), ontology.aliases)
     except RecordingError as error:
-        said = not sound and not row.imu_units and row.imu and not is_arrays(row.imu[0])  # by the row's own problems
-        return Look(tuple(problem for problem in error.problems if not (said and "imu_units: ''" in problem)))
+        return Look(tuple(error.problems))
     behaviours = settings.behaviours or raw.behaviours
     has = replace(Look(), behaviours=raw.behaviours, keypoints=raw.keypoints)
     if not sound:

@@ -184,8 +184,6 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
     rate = number("pose_rate_hz")
     if pose and not text("pose_rate_hz") and not all(map(is_arrays, pose)):
         problems.append(f"{where}: pose_rate_hz is empty; needs the video's frames per second")
-    if not all(map(is_arrays, imu)) and not text("imu_units"):
-        problems.append(f"{where}: imu_units is empty; needs the units of acc and gyro, such as 'g,deg/s'")
     inline = "=" in text("sync")
     sync, found = parse_pairs(text("sync") if inline else "")
     problems += [f"{where}: {problem}" for problem in found]

@@ -93,7 +93,6 @@ def test_byte_order_mark_crlf_and_empty_rows(root):
         ({"pose_rate_hz": "-30"}, "pose_rate_hz: '-30'"),
         ({"imu_rate_hz": "inf"}, "imu_rate_hz: 'inf'"),
         ({"pose_rate_hz": ""}, "pose_rate_hz is empty"),
-        ({"imu_units": ""}, "imu_units is empty"),
         ({"imu_mount": "tail"}, "imu_mount: 'tail'; needs head or back"),
         ({"span": "300-0"}, "span: '300-0'; needs start-stop"),
         ({"span": "all"}, "span: 'all'"),
