@@ -25,7 +25,7 @@ def align(raw: Raw, settings: Settings) -> Session:
 
     Of a day each array takes hundreds of MB: what is no longer needed is let go of.
     """
-    raw = wearer.settle(raw, **settings.turning)
+    raw = wearer.settle(raw, settings)
     row, tracks, rate = raw.row, raw.tracks is not None, settings.rate_hz
     raw, points, length = _clean(raw, settings)
     time = make_grid(*extent(raw), rate)

@@ -112,11 +112,11 @@ def look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look
     wrong, unworn = physics.unit_problems(rest, row.imu_units), []
     # in a wrong unit nothing turns as it should, nor does a wrong animal
     try:
-        raw = wearer.settle(raw, **settings.turning) if not wrong else raw
+        raw = wearer.settle(raw, settings) if not wrong else raw
     except RecordingError as error:
         unworn = error.problems
     if not (wrong or unworn):
-        wrong = physics.turning_problems(raw, settings.min_likelihood, settings.body_axis, settings.head_axis)
+        wrong = physics.turning_problems(raw, settings)
     where = f"session {row.session}: {'; '.join(map(str, row.imu))}"
     problems = label_problems(raw, behaviours) + unworn + [f"{where}: {problem}" for problem in wrong]
     problems += sync_problems(raw, settings) if not (wrong or unworn) else []

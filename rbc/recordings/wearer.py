@@ -17,6 +17,7 @@ from rbc.recordings.deeplabcut import Tracks
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.physics import RATE_ERROR, enough
 from rbc.recordings.raw import Raw
+from rbc.recordings.settings import Settings
 from rbc.recordings.steps import follow
 from rbc.recordings.syncline import sync_clock
 from rbc.recordings.turning import Turning
@@ -35,9 +36,7 @@ SWAPPED, DOUBTFUL = 0.99, 0.05
 """A swap is a stretch in which the chance of another animal exceeds the second throughout and the first somewhere."""
 
 
-def settle(
-    raw: Raw, *, min_likelihood: float, body_axis: tuple[str, ...], head_axis: tuple[str, ...], min_correlation: float
-) -> Raw:
+def settle(raw: Raw, settings: Settings) -> Raw:
     """The recording with the tracks of the animal that wears the IMU, missing where the tracker took another for it.
 
     That animal is the row's `individual`; where it names none, the one whose turning correlates clearly best.
@@ -46,17 +45,17 @@ def settle(
     where none is named and none fits clearly.
     """
     tracks, named = raw.tracks, raw.row.individual
-    if tracks is None or not tracks.others or not body_axis:
+    if tracks is None or not tracks.others or not settings.body_axis:
         return raw
     everyone, where = {tracks.individual: tracks.points, **tracks.others}, f"session {raw.row.session}: individual"
     needs = f"needs one of {', '.join(everyone)}: the animal that wears the IMU"
-    motion, axes = motions.read_motion(raw), motions.seen_axes(raw, body_axis, head_axis)
+    motion, axes = motions.read_motion(raw), motions.seen_axes(raw, settings.body_axis, settings.head_axis)
     if motion is None or motion.gyro is None or not axes:
         if named:
             return raw
         raise RecordingError(f"{where} is empty, and no gyroscope or no axis of the body is there to tell by; {needs}")
     by_mount = {
-        name: motions.turnings(raw, geometry.clean_points(points, min_likelihood), motion, axes)
+        name: motions.turnings(raw, geometry.clean_points(points, settings.min_likelihood), motion, axes)
         for name, points in everyone.items()
     }
     try:
@@ -68,9 +67,9 @@ def settle(
     alike = {name: float(np.nan_to_num(clocks.correlation(pair, lag_s))) for name, pair in pairs.items()}
     best, second = sorted(alike, key=alike.get, reverse=True)[:2]
     seen = "turning correlates with the gyroscope's: " + ", ".join(f"{name} {r:.2f}" for name, r in alike.items())
-    if named and alike[best] < min_correlation:
+    if named and alike[best] < settings.min_clock_correlation:
         return raw
-    if not named and alike[best] < max(alike[second] + LEAD, min_correlation):
+    if not named and alike[best] < max(alike[second] + LEAD, settings.min_clock_correlation):
         raise RecordingError(f"{where} is empty, and {seen}; {needs}")
     if named and alike[best] >= alike[named] + LEAD:
         raise RecordingError(f"{where} {named!r}: {seen}; {needs}: {best}?")

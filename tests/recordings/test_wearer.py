@@ -42,7 +42,7 @@ def pair(named: str, wearer: str = "rat1", swapped: tuple[float, float] = (0.0, 
 
 
 def settled(given, **changes):
-    return settle(given, **SETTINGS.turning | changes)
+    return settle(given, replace(SETTINGS, **changes))
 
 
 def test_the_animal_that_turns_as_the_imu_does_wears_it():
