@@ -11,7 +11,7 @@ from scipy.ndimage import label
 from rbc.recordings import clock as clocks
 from rbc.recordings import geometry
 from rbc.recordings import motion as motions
-from rbc.recordings.clock import LEAST_LEAD, LEAST_SCORE
+from rbc.recordings.clock import LEAST_LEAD, LEAST_SCORE, WIDEST_RATE
 from rbc.recordings.correlogram import search
 from rbc.recordings.deeplabcut import Tracks
 from rbc.recordings.errors import RecordingError
@@ -97,10 +97,13 @@ def _compare(raw: Raw, by_mount: dict[str, dict[str, Turning]]) -> tuple[np.ndar
         lag_s = fixed.camera_to_imu(raw.frame_s) - raw.frame_s
         _, mount = max(flat, key=lambda key: np.nan_to_num(clocks.correlation(flat[key], lag_s)))
     else:
-        found = {key: search(pair, RATE_ERROR) for key, pair in flat.items()}
-        key = max(found, key=lambda key: found[key].score)
-        best, mount = found[key], key[1]
-        if best.score < LEAST_SCORE or best.score < LEAST_LEAD * best.runner_up:
+        for max_rate in (RATE_ERROR, WIDEST_RATE):
+            found = {key: search(pair, max_rate) for key, pair in flat.items()}
+            key = max(found, key=lambda key: found[key].score)
+            best, mount = found[key], key[1]
+            if best.score >= max(LEAST_SCORE, LEAST_LEAD * best.runner_up):
+                break
+        else:
             raise RecordingError(
                 f"nobody turns as the gyroscope does: best match {best.score:.1f} deviations high, mirrored "
                 f"{best.negative:.1f}, needed {LEAST_SCORE:g}; elsewhere {best.runner_up:.1f}"

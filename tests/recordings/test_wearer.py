@@ -53,6 +53,12 @@ def test_the_animal_that_turns_as_the_imu_does_wears_it():
         np.testing.assert_array_equal(out.tracks.points, pair(wearer, wearer).tracks.points)
 
 
+def test_the_wearer_is_told_although_a_counter_of_samples_is_wrong():
+    given = pair("", "rat2")
+    given = replace(given, imu=replace(given.imu, time_s=1.02 * given.imu.time_s))
+    assert settled(given).tracks.individual == "rat2"
+
+
 def test_a_named_animal_that_wears_it_is_left_as_it_is():
     given = pair("rat2", "rat2")
     out = settled(given)
