@@ -26,14 +26,15 @@ def make_grid(start_s: float, stop_s: float, rate_hz: float) -> np.ndarray:
 
 def gap_around(time_s: np.ndarray, there: np.ndarray, at_s: np.ndarray) -> np.ndarray:
     """(T,) seconds between the measured samples (there (N,)) on both sides of each time; 0 on a sample, inf outside."""
-    times = time_s[there]
-    if not len(times):
-        return np.full(len(at_s), np.inf)
-    after = np.searchsorted(times, at_s)
-    on = times[np.minimum(after, len(times) - 1)] - at_s < 1e-9
-    inner = (after > 0) & (after < len(times))
-    gap = np.where(inner, times[np.minimum(after, len(times) - 1)] - times[np.maximum(after - 1, 0)], np.inf)
-    return np.where(on & (after < len(times)), 0.0, gap)
+    times, out = time_s[there], np.full(len(at_s), np.inf)
+    for begin in range(0, len(at_s) if len(times) else 0, CHUNK):
+        at = at_s[begin : begin + CHUNK]
+        after = np.searchsorted(times, at)
+        on = times[np.minimum(after, len(times) - 1)] - at < 1e-9
+        inner = (after > 0) & (after < len(times))
+        gap = np.where(inner, times[np.minimum(after, len(times) - 1)] - times[np.maximum(after - 1, 0)], np.inf)
+        out[begin : begin + CHUNK] = np.where(on & (after < len(times)), 0.0, gap)
+    return out
 
 
 def resample(time_s: np.ndarray, values: np.ndarray, at_s: np.ndarray, rate_hz: float, max_gap_s: float) -> np.ndarray:

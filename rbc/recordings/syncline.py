@@ -59,7 +59,7 @@ def sync_clock(pairs: Pairs, frame_s: np.ndarray, imu_period_s: float, signals: 
             problems = [f"sync: {len(pairs.places)} pairs drift by {1e6 * line.drift:.0f} ± {1e6 * line.drift_se:.0f} "
                         f"ppm; clocks differ by {1e6 * MAX_DRIFT:.0f} at most: a wrong pair or rate?"]  # fmt: skip
             continue
-        lag, se = line.lag(frame_s) + stairs(len(frame_s), at), line.se(frame_s)
+        lag, se = line.lag(frame_s) + stairs(slice(0, len(frame_s)), at), line.se(frame_s)
         own = SURE_SE * se <= tolerance
         apart = np.abs(lag + frame_s - signals.camera_to_imu(frame_s))
         theirs = signals.sure(frame_s)
