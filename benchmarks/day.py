@@ -131,7 +131,7 @@ def write_day(root: Path, hours: float, seed: int = 0) -> None:
 
 
 def align_day(root: Path, out: Path) -> dict[str, float]:
-    """Seconds that aligning takes, those of its processes' CPU time, and the peak MB of memory of the one that holds the
+    """Seconds that aligning takes, by the clock and of CPU time, and the peak MB of memory of the process that holds the
     session."""
     data, settings = load().data, load().align_data
     begin, used = time.perf_counter(), sum(os.times()[:4])

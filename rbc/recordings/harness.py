@@ -60,11 +60,11 @@ def feel(raw: Raw, imu_s: np.ndarray, settings: Settings) -> Felt | None:
         even = resample(motion.time_s, signal, imu_s, settings.rate_hz, settings.max_gap_s).astype(float) @ level.T
         return even[:, 0] + 1j * even[:, 1]
 
-    lean = flat(motion.up)
-    moved = GRAVITY * motion.up
-    moved = flat(np.subtract(motion.acc, moved, out=moved))
     thin = slice(None, None, max(1, int(rate // slip.RATE_HZ)))
-    return Felt(level, moved, lean, motion.time_s[thin].copy(), motion.up[thin].copy(), ~quiet[thin])
+    up, lean, moved = motion.up[thin].copy(), flat(motion.up), motion.up
+    moved *= -GRAVITY
+    moved += motion.acc
+    return Felt(level, flat(moved), lean, motion.time_s[thin].copy(), up, ~quiet[thin])
 
 
 def find_hold(

@@ -25,7 +25,7 @@ scatter between shorter stretches shows."""
 
 
 def estimate_noise(pair: Turning, lag_s: np.ndarray, order: int) -> Noise:
-    """Whitening filter, scale and gain of the residuals at lags (N,), from at most lags.CHUNK frames."""
+    """Whitening filter, scale and gain of the residuals at lags (N,), from about lags.CHUNK frames at most."""
     pair, lag_s = _sampled(pair, lag_s)
     seen, felt = pair.seen(), pair.felt(lag_s)
     both = np.isfinite(seen) & np.isfinite(felt)
@@ -45,7 +45,7 @@ def estimate_noise(pair: Turning, lag_s: np.ndarray, order: int) -> Noise:
 
 
 def _sampled(pair: Turning, lag_s: np.ndarray) -> tuple[Turning, np.ndarray]:
-    """At most about lags.CHUNK of the frames and their lags: stretches that lie evenly, with nothing seen between them."""
+    """About lags.CHUNK of the frames, or fewer, and their lags: even stretches, with nothing seen between them."""
     apart = -(-len(lag_s) // lags.CHUNK)
     if apart == 1:
         return pair, lag_s

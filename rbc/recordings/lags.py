@@ -1,6 +1,7 @@
 """How well each lag between two clocks explains the turning, block by block, and the path of the lag through time.
 
-N video frames, n of the increments between them, L lags on a grid, B blocks of frames. The tracker's errors are whitened and heavy-tailed (Student's t).
+N video frames, n of the increments between them, L lags on a grid, B blocks of frames. The tracker's errors are
+whitened and heavy-tailed (Student's t).
 """
 
 from collections.abc import Iterator

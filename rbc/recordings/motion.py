@@ -47,7 +47,7 @@ def seen_axes(raw: Raw, body_axis: tuple[str, ...], head_axis: tuple[str, ...]) 
 
 
 def felt_turning(raw: Raw) -> Turning | None:
-    """What the IMU felt of the turning, with nothing seen of it; None without acceleration and rotation in three axes."""
+    """What the IMU felt of the turning, with nothing seen of it; None without acceleration and rotation together."""
     motion = read_motion(raw)
     there = np.isfinite(raw.imu.values).all(1) if motion is not None else np.zeros(0, bool)
     if motion is None or motion.gyro is None or not there.any():

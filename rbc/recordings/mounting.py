@@ -46,16 +46,18 @@ def unrest(signal: np.ndarray, rate_hz: float, rest: np.ndarray | float = 0.0) -
     span = max(3, int(rate_hz))
     total = np.zeros(len(signal))
     for column, level in zip(signal.T, np.broadcast_to(rest, 3), strict=True):
-        column = column.astype(float) - level
-        total += uniform_filter1d(column**2, span) - uniform_filter1d(column, span) ** 2
+        column = column.astype(float)
+        column -= level
+        mean = uniform_filter1d(column, span)
+        total += uniform_filter1d(np.square(column, out=column), span) - np.square(mean, out=mean)
     return total
 
 
 def orientations(
     gyro: np.ndarray, time_s: np.ndarray, rest: np.ndarray | float = 0.0
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """(M, 3, 3) sensor -> an inertial frame that drifts slowly, by integrating the rate (M, 3), less what it is at rest,
-    over the times (M,), as (rows, their matrices) of one stretch after the other."""
+    """(M, 3, 3) sensor -> an inertial frame that drifts slowly, by integrating the rate (M, 3), less that at rest, over
+    the times (M,), as (rows, their matrices) of one stretch after the other."""
     start = np.eye(3)
     for begin in range(0, len(gyro), BLOCK * BLOCKS):
         rows = slice(begin, min(begin + BLOCK * BLOCKS, len(gyro)))
@@ -159,8 +161,8 @@ def fit_heading(
         lever *= rate_hz**2
         weight = there / (1 + np.abs(seen) ** 2 / (4 * np.median(np.abs(seen[there]) ** 2)))
         stretch = (np.arange(len(there)) / (STRETCH_S * rate_hz)).astype(int)
-        a, b, c = (_sums(weight * np.conj(x) * y, stretch) for x, y in ((seen, seen), (seen, lever), (lever, lever)))
-        d, e = (_sums(weight * np.conj(x) * felt, stretch) for x in (seen, lever))
+        a, b, c = (_sums(weight, x, y, stretch) for x, y in ((seen, seen), (seen, lever), (lever, lever)))
+        d, e = (_sums(weight, x, felt, stretch) for x in (seen, lever))
         gain = _gain(*(x.sum() for x in (a, b, c, d, e)))
         coherence = abs(d.sum()) / np.sqrt(a.sum().real * (weight * np.abs(felt) ** 2).sum() + 1e-12)
         if best is None or coherence > best[0]:
@@ -183,12 +185,18 @@ def fit_heading(
 
 
 def _band(sos: np.ndarray, signal: np.ndarray, there: np.ndarray) -> np.ndarray:
-    rows = np.arange(len(signal))
-    parts = [np.interp(rows, rows[there], part[there]) for part in (signal.real, signal.imag)]
-    return sosfiltfilt(sos, parts[0]) + 1j * sosfiltfilt(sos, parts[1])
+    rows, out = np.arange(len(signal), dtype=float), np.empty(len(signal), complex)
+    known = rows[there]
+    out.real = sosfiltfilt(sos, np.interp(rows, known, signal.real[there]))
+    out.imag = sosfiltfilt(sos, np.interp(rows, known, signal.imag[there]))
+    return out
 
 
-def _sums(values: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+def _sums(weight: np.ndarray, x: np.ndarray, y: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+    """Of weight x* y over each stretch."""
+    values = np.conj(x)
+    values *= weight
+    values *= y
     return np.bincount(stretch, values.real) + 1j * np.bincount(stretch, values.imag)
 
 

@@ -187,8 +187,9 @@ def _settle(
     time, doubts = pair.frame_s, []
     for attempt in range(6):
         line = fit_line(
-            pair, start_s + stairs(slice(0, len(time)), steps), rate, noise, drifts=drifts, wander=WANDER, wander_s=WANDER_S,
-            steps_at_s=np.array([time[i] for i, _ in steps]), trust=_per_frame(trust, block, len(time) - 1),
+            pair, start_s + stairs(slice(0, len(time)), steps), rate, noise, drifts=drifts, wander=WANDER,
+            wander_s=WANDER_S, steps_at_s=np.array([time[i] for i, _ in steps]),
+            trust=_per_frame(trust, block, len(time) - 1),
         )
         steps = [(i, float(size + more)) for (i, size), more in zip(steps, line.steps_s)]
         sure = np.abs([size for _, size in steps]) > np.maximum(LEAST_STEP_SE * line.steps_se_s, LEAST_STEP_S)
