@@ -1,0 +1,135 @@
+"""How fast the method infers and learns: frames per second, and what share of the machine's arithmetic that is.
+
+T frames, N windows of a batch, L frames of a window, D latent, M heads, F features.
+"""
+
+import copy
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from rbc.classifier import Classifier
+from rbc.experiment import Experiment
+from rbc.inference import scaled_features
+from rbc.learning.crops import Corpus
+from rbc.learning.finetuning import finetune
+from rbc.learning.mlp import WindowMlp, train_mlp
+from rbc.learning.pretraining import pretrain
+from rbc.learning.training import Chance
+from rbc.params import Params
+from rbc.recordings.session import Session
+from rbc.scoring.calibration import folds
+from rbc.scoring.splits import Ledger
+
+WINDOWS = (16, 32, 64, 128)
+BATCHES = (16, 64, 256)
+PEAK_SIZE = 2048
+WARM, MEASURED = 4, 8  # steps of training
+
+
+def seconds(work: Callable[[], object], times: int = 3) -> float:
+    """Least time of some runs, after one that warms up."""
+    work()
+    taken = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begin)
+    return min(taken)
+
+
+def matmul_peak() -> float:
+    """Floating point operations per second of a large product of float32 matrices."""
+    a = torch.randn(PEAK_SIZE, PEAK_SIZE)
+    return 2 * PEAK_SIZE**3 / seconds(lambda: a @ a, times=5)
+
+
+def decide(classifier: Classifier, folder: Path, adapt: bool) -> np.ndarray:
+    """Decisions (T, C) of an aligned session, from its files."""
+    session = Session.load(folder)
+    guess = classifier.headline({session.name: session}, adapt)[session.name]
+    return classifier.decision.decide(classifier.decision.probability(*guess))
+
+
+def operations(classifier: Classifier, folder: Path, adapt: bool) -> float:
+    """Floating point operations of matrix products that deciding a frame of the session takes."""
+    with FlopCounterMode(display=False) as counter:
+        frames = len(decide(classifier, folder, adapt))
+    return counter.get_total_flops() / frames
+
+
+@torch.inference_mode()
+def windowed(classifier: Classifier, session: Session) -> tuple[float, dict[int, int]]:
+    """Seconds per frame of the window-per-frame way, and the best batch of each window.
+
+    Around every frame each of WINDOWS is encoded anew, from features made once for the session; their latents are
+    pooled and the MLP reads them. Features, pooling and decisions are given to it for free.
+    """
+    network, mlp = classifier.model.network.eval(), classifier.mlp.eval()
+    imu, pose = scaled_features(network, session, classifier.model.recipe)
+    there = torch.stack([~x.isnan().all(1) for x in (imu, pose)], 1)
+    total, best = 0.0, {}
+    for length in WINDOWS:
+        taken = {}
+        for batch in BATCHES:
+            rows = torch.arange(batch)[:, None] + torch.arange(length)  # (N, L)
+            setup = torch.zeros(batch, dtype=torch.long)
+            taken[batch] = seconds(lambda: network(imu[rows], pose[rows], there[rows], setup), times=2) / batch  # noqa: B023
+        best[length] = min(taken, key=taken.get)
+        total += taken[best[length]]
+    inputs = [torch.randn(BATCHES[-1], head[0].in_features) for head in mlp.heads]
+    return total + seconds(lambda: mlp(inputs)) / BATCHES[-1], best
+
+
+def training(params: Params, experiment: Experiment, classifier: Classifier) -> dict[str, float]:
+    """Frames per second of each stage's steps with the usual settings, forward and backward, each view counted."""
+    classifier = copy.deepcopy(classifier)
+    model, roles = classifier.model, experiment.roles
+    views = experiment.labels("train")
+    everything = Corpus(experiment.seen, model.recipe, model.setups, Ledger(), roles)
+    labelled = Corpus(experiment.of("train"), model.recipe, model.setups, Ledger(), roles, views)
+    augmented = {"augmentation": params.augment.model_dump(exclude={"time_warp"}), "precision": params.compute.precision,
+                 "time_warp": params.augment.time_warp}
+
+    def pretraining(steps: int, scratch: Path) -> None:
+        settings = params.pretrain.model_dump(exclude={"sessions"}) | {"steps": steps}
+        pretrain(model.network, everything, **settings, **augmented, chance=Chance(0), scratch=scratch)
+
+    def finetuning(steps: int, scratch: Path) -> None:
+        left_out = {"onset_slack_s", "offset_slack_s", "dwa", "dwa_temperature"}
+        settings = params.finetune.model_dump(exclude=left_out) | {"steps": steps, "dwa_temperature": None}
+        finetune(model.network, labelled, everything, **settings, **augmented, chance=Chance(0), scratch=scratch)
+
+    def mlp_training(steps: int, scratch: Path) -> None:
+        settings, mlp = params.train_mlp, classifier.mlp
+        frames, count = 4 * settings.batch_size, len(experiment.behaviours)
+        inputs = [torch.randn(frames, head[0].in_features).half() for head in mlp.heads]
+        target = torch.zeros(frames, count)
+        train_mlp(mlp, (*inputs, torch.ones(frames, 3, dtype=torch.bool), torch.zeros(frames, dtype=torch.long)), target,
+                  torch.ones_like(target), torch.from_numpy(folds(2, settings.members)), epochs=steps // 4,
+                  batch_size=settings.batch_size, lr=settings.lr, weight_decay=settings.weight_decay,
+                  negative_focus=params.finetune.negative_focus, chance=Chance(0), scratch=scratch, name="train_mlp")
+
+    frames = {
+        "pretrain": 2 * params.pretrain.batch_size * params.pretrain.crop_frames,
+        "finetune": (params.finetune.batch_size + params.finetune.batch_size // 2) * params.finetune.crop_frames,
+        "train_mlp": params.train_mlp.batch_size,
+    }
+    return {name: frames[name] / step_s(work)
+            for name, work in zip(frames, (pretraining, finetuning, mlp_training), strict=True)}
+
+
+def step_s(train: Callable[[int, Path], None]) -> float:
+    """Seconds of a step of training, what it takes to begin left out."""
+    taken = []
+    for steps in (WARM, WARM + MEASURED):
+        with tempfile.TemporaryDirectory() as scratch:
+            begin = time.perf_counter()
+            train(steps, Path(scratch))
+            taken.append(time.perf_counter() - begin)
+    return (taken[1] - taken[0]) / MEASURED
