@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rbc.classifier import Classifier
 from rbc.experiment import Experiment
-from rbc.inference import scaled_features
+from rbc.inference import CHUNK, scaled_features
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
 from rbc.learning.mlp import WindowMlp, train_mlp
@@ -56,11 +56,12 @@ def decide(classifier: Classifier, folder: Path, adapt: bool) -> np.ndarray:
     return classifier.decision.decide(classifier.decision.probability(*guess))
 
 
-def operations(classifier: Classifier, folder: Path, adapt: bool) -> float:
-    """Floating point operations of matrix products that deciding a frame of the session takes."""
+@torch.inference_mode()
+def operations(classifier: Classifier, session: Session) -> float:
+    """Floating point operations of matrix products that a frame in the midst of a long session takes."""
     with FlopCounterMode(display=False) as counter:
-        frames = len(decide(classifier, folder, adapt))
-    return counter.get_total_flops() / frames
+        classifier.say(session, 0, slice(CHUNK, 2 * CHUNK))
+    return counter.get_total_flops() / CHUNK
 
 
 @torch.inference_mode()

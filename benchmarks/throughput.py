@@ -62,7 +62,7 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
     hour, piece = tile(session, FRAMES_PER_HOUR, root / "hour"), tile(session, FRAMES_PER_HOUR // 20, root / "piece")
     dense = FRAMES_PER_HOUR / seconds(lambda: decide(classifier, hour, adapt), times=1)
     window_s, batches = windowed(classifier, session)
-    peak, per_frame = matmul_peak(), operations(classifier, piece, adapt)
+    peak, per_frame = matmul_peak(), operations(classifier, Session.load(piece))
     return {
         "inference": {
             "dense_frames_per_s": dense, "windowed_frames_per_s": 1 / window_s, "ratio": dense * window_s,

@@ -5,7 +5,7 @@ Missing values come in as NaN and go out as NaN; the adapter turns them into zer
 missing keypoints are features of their own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+from rbc.rooms import pieces
 from rbc.running import difference, running_mean
 
 ENDS = ("front", "rear")
@@ -231,17 +232,16 @@ def session_crop(session, start: int, stop: int, recipe: Recipe, row: int = 0) -
     )
 
 
-def feature_chunks(session, recipe: Recipe, chunk: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features (n, F) of both modalities of a whole session, chunk by chunk; NaN where missing."""
+def part_features(session, recipe: Recipe, part: slice) -> tuple[Tensor, Tensor]:
+    """Features (n, F) of both modalities in a slice of a session's frames; NaN where missing."""
     margin = recipe.frames(1.0) + recipe.frames(0.5)
-    for start in range(0, len(session), chunk):
-        stop = min(start + chunk, len(session))
-        crop = session_crop(session, start - margin, stop + margin, recipe)
-        there = crop.there[0, margin:-margin]
-        pair = imu_features(crop, recipe), pose_features(crop, recipe)
-        yield tuple(torch.where(there[:, m, None], x[0, margin:-margin], torch.nan) for m, x in enumerate(pair))
+    crop = session_crop(session, part.start - margin, part.stop + margin, recipe)
+    there = crop.there[0, margin:-margin]
+    pair = imu_features(crop, recipe), pose_features(crop, recipe)
+    return tuple(torch.where(there[:, m, None], x[0, margin:-margin], torch.nan) for m, x in enumerate(pair))
 
 
 def session_features(session, recipe: Recipe) -> np.ndarray:
     """(T, F) all features of a session side by side, NaN where missing."""
-    return torch.cat([torch.cat(pair, -1) for pair in feature_chunks(session, recipe, chunk=4096)]).numpy()
+    parts = (part_features(session, recipe, part) for part in pieces(len(session), 4096))
+    return torch.cat([torch.cat(pair, -1) for pair in parts]).numpy()

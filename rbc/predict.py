@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from tqdm import tqdm
 
 from rbc.classifier import Classifier, read_recipe
-from rbc.inference import scaled_features, share_outside
+from rbc.inference import features_of, looked_at, share_outside
 from rbc.outputs import BusyError, write_table, writing
 from rbc.predictions import bout_table, drift_notes, fit_to_model, frame_table
 from rbc.recordings.errors import RecordingError
@@ -61,7 +61,8 @@ def predict(model: Path, recordings: Path, out: Path, overwrite: bool = False) -
                 raise RecordingError(f"session {Path(BOUTS).stem}: needs another name, {BOUTS} is the table of bouts")
             for name, session in tqdm(load_sessions(Path(aligned)).items(), "predict", unit="session"):
                 session, found = fit_to_model(session, recipe)
-                found += drift_notes(share_outside(scaled_features(network, session, recipe), notes["feature_range"]))
+                looks = (features_of(network, session, recipe, chunk) for chunk in looked_at(len(session)))
+                found += drift_notes(share_outside(looks, notes["feature_range"]))
                 guess = classifier.headline({name: session}, notes["adapt"])[name]
                 probability = classifier.decision.probability(*guess)
                 decision = classifier.decision.decide(probability) & guess[1].any(1, keepdims=True)

@@ -23,7 +23,9 @@ def room(shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
     if size <= IN_MEMORY:
         return np.zeros(shape, dtype)
     with tempfile.TemporaryFile() as file:
-        os.posix_fallocate(file.fileno(), 0, size)  # a map of a full disk would kill the process
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)  # to write to a map on a full disk would kill the process
+        file.truncate(size)
         return np.memmap(file, dtype, "r+", shape=shape)
 
 

@@ -258,8 +258,8 @@ def test_range_of_training_features():
     half = even.clone()
     half[::2] += 10
     half[:, 2] = torch.nan
-    assert share_outside((even, none), ranges)["imu"] == pytest.approx(0.02, abs=0.01)
-    assert share_outside((half, none), ranges)["imu"] == pytest.approx(0.51, abs=0.01)
-    assert np.isnan(share_outside((half, none), ranges)["pose"])
+    assert share_outside([(even, none)], ranges)["imu"] == pytest.approx(0.02, abs=0.01)
+    assert share_outside([(half, none)], ranges)["imu"] == pytest.approx(0.51, abs=0.01)
+    assert np.isnan(share_outside([(half, none)], ranges)["pose"])
     assert drift_notes({"imu": 0.51, "pose": float("nan")}) == [
         "51 % of what imu shows lies outside the range of training (usual: 2 %)"]  # fmt: skip

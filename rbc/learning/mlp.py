@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from rbc.learning import losses
 from rbc.learning.training import Chance, fit
 
-Read = Sequence[tuple[np.ndarray, np.ndarray]]
+Read = Sequence[tuple[np.ndarray | Tensor, np.ndarray | Tensor]]
 
 
 def window_statistics(latent: Tensor, features: Tensor, windows: tuple[int, ...]) -> Tensor:
@@ -48,7 +48,7 @@ def head_inputs(read: Read, windows: tuple[int, ...], start: int, stop: int) -> 
     the frames around them count."""
     reach = max(windows, default=0)
     a, b = max(start - reach, 0), min(stop + reach, len(read[0][0]))
-    pairs = [(torch.from_numpy(latent[a:b]), torch.from_numpy(features[a:b])) for latent, features in read]
+    pairs = [(torch.as_tensor(latent[a:b]), torch.as_tensor(features[a:b])) for latent, features in read]
     return [window_statistics(*pair, windows)[start - a : stop - a] for pair in pairs]
 
 
@@ -83,13 +83,14 @@ class WindowMlp(nn.Module):
                 head[-1].bias.copy_(bias.repeat(self.members))
 
     @torch.inference_mode()
-    def probability(self, read: Read) -> np.ndarray:
-        """(T, M, C) probabilities, averaged over members, of what each head reads (latent (T, D), features (T, F))."""
+    def probability(self, read: Read, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """(n, M, C) probabilities of frames start to stop, averaged over members, of what each head reads (latent
+        (T, D), features (T, F)); the frames around them count."""
         self.eval()
-        frames = len(read[0][0])
-        starts = range(0, frames, self.CHUNK)
-        inputs = (head_inputs(read, self.windows, a, min(a + self.CHUNK, frames)) for a in starts)
-        return torch.cat([torch.sigmoid(self(x)).mean(0) for x in inputs]).numpy()
+        stop = len(read[0][0]) if stop is None else stop
+        chunks = ((a, min(a + self.CHUNK, stop)) for a in range(start, stop, self.CHUNK))
+        inputs = (head_inputs(read, self.windows, *chunk) for chunk in chunks)
+        return torch.cat([torch.sigmoid(self(x)).mean(0) for x in inputs]).cpu().numpy()
 
 
 class FrameSet:
