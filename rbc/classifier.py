@@ -48,8 +48,8 @@ class Classifier:
 
     def say(self, session: Session, row: int, chunk: slice) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (n, M, C), and which modalities are there (n, 2), in a slice of a session's frames."""
-        reach = max(self.mlp.windows, default=0)
-        wide = slice(max(chunk.start - reach, 0), min(chunk.stop + reach, len(session)))
+        reach, grid = self.mlp.reach, self.mlp.step
+        wide = slice(max(chunk.start - reach, 0) // grid * grid, min(chunk.stop + reach, len(session)))
         start, stop = chunk.start - wide.start, chunk.stop - wide.start
         part = read_part(self.model.network, session, self.model.recipe, row, wide)
         return self.mlp.probability(part.read, start, stop), part.there[start:stop].cpu().numpy()

@@ -20,7 +20,7 @@ from rbc.network.network import Network
 from rbc.recordings.session import MODALITIES, Session
 from rbc.rooms import pieces
 
-CHUNK = 2048  # frames kept of each pass
+CHUNK = 4096  # frames kept of each pass
 LOOKED_AT = 60_000  # frames, twenty minutes: what a session is on average needs no more
 VISITOR = Adapter.VISITOR
 RANGE_STRIDE = 10  # neighbouring frames say the same

@@ -1,6 +1,8 @@
 """train_mlp: behaviours from a latent, features and their running statistics, one small network per head and member.
 
-T frames, N drawn frames, D latent, C behaviours, M heads, F features, I inputs, H hidden, E members, G groups.
+A window's statistics are taken at every fourth or so of its length, on a grid of the session, and run along lines between.
+T frames, N drawn frames, D latent, C behaviours, M heads, F features, I inputs, H hidden, E members, G groups, P places of
+a window.
 """
 
 import copy
@@ -9,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as nnf
 from torch import Tensor, nn
 
 from rbc.learning import losses
@@ -18,38 +19,45 @@ from rbc.learning.training import Chance, fit
 Read = Sequence[tuple[np.ndarray | Tensor, np.ndarray | Tensor]]
 
 
-def window_statistics(latent: Tensor, features: Tensor, windows: tuple[int, ...]) -> Tensor:
-    """(T, I): latent (T, D) and features (T, F) themselves, then over each window of frames the running mean and
-    deviation of both and the running maximum of the latent."""
-    x, frames, reach = torch.cat([latent, features], 1).T.contiguous(), len(latent), max(windows, default=0)
-    padded = nnf.pad(x[None], (reach, reach), mode="replicate")[0]  # (D + F, reach + T + reach)
-    sums = [nnf.pad(y.double().cumsum(1), (1, 0)) for y in (padded, padded.square())]  # f8: they grow
-    columns = [x]
-    for window in windows:
-        first = reach - window // 2  # of the frames around the first one
-        mean, square = (((total[:, first + window :][:, :frames] - total[:, first:][:, :frames]) / window).float()
-                        for total in sums)
-        highest = _running_max(padded[: latent.shape[1], first : first + window - 1 + frames], window)
-        columns += [mean, (square - mean.square()).clamp_min(0).sqrt(), highest]
-    return torch.cat(columns).T  # (T, I)
+def step_of(window: int) -> int:
+    """Frames from one place of a window to the next: the power of two that is at most a quarter of it."""
+    return 1 << max(window // 4, 1).bit_length() - 1
 
 
-def _running_max(x: Tensor, window: int) -> Tensor:
-    """(D, T) maxima over windows of x (D, T + window - 1), by windows of 1, 2, 4 … frames."""
-    size = 1
-    while 2 * size <= window:
-        x, size = torch.maximum(x[:, :-size], x[:, size:]), 2 * size
-    rest = window - size
-    return torch.maximum(x[:, : x.shape[1] - rest], x[:, rest:])
+def window_statistics(latent: Tensor, features: Tensor, window: int, start: int, stop: int) -> Tensor:
+    """(P, I) mean and deviation of latent (T, D) and features (T, F), and maximum of the latent, over windows around
+    every `step_of(window)`-th frame, from the one at or before `start` to the one at or after `stop` - 1; beyond the
+    ends the first and the last frame are repeated."""
+    step, width = step_of(window), latent.shape[1]
+    first, last = start // step * step, -(-(stop - 1) // step) * step
+    places = torch.arange(first - window // 2, last - window // 2 + window).clamp(0, len(latent) - 1)
+    x = torch.cat([latent[places], features[places]], 1).unfold(0, window, step).transpose(1, 2)  # (P, window, D + F)
+    mean = x.mean(1)
+    deviation = (x - mean[:, None]).square_().mean(1).sqrt_()
+    return torch.cat([mean, deviation, x[:, :, :width].amax(1)], 1)
+
+
+def between(coarse: Tensor, times: int) -> Tensor:
+    """(P, ...) `times` as many places along a line from each place of (P', ...) to the next."""
+    if times == 1:
+        return coarse
+    share = torch.arange(times, dtype=coarse.dtype)[:, None] / times
+    return torch.cat([torch.lerp(coarse[:-1, None], coarse[1:, None], share).flatten(0, 1), coarse[-1:]])
 
 
 def head_inputs(read: Read, windows: tuple[int, ...], start: int, stop: int) -> list[Tensor]:
-    """Inputs (n, I) of every head for frames start to stop, of what each reads (latent (T, D), features (T, F));
-    the frames around them count."""
-    reach = max(windows, default=0)
-    a, b = max(start - reach, 0), min(stop + reach, len(read[0][0]))
-    pairs = [(torch.as_tensor(latent[a:b]), torch.as_tensor(features[a:b])) for latent, features in read]
-    return [window_statistics(*pair, windows)[start - a : stop - a] for pair in pairs]
+    """Inputs (n, I) of every head for frames start to stop, of what each reads (latent (T, D), features (T, F)): these,
+    then their statistics over each window; frames around them count, and T begins on the grid of all windows."""
+    inputs = []
+    for latent, features in read:
+        latent, features = torch.as_tensor(latent), torch.as_tensor(features)
+        columns = [latent[start:stop], features[start:stop]]
+        for window in windows:
+            step = step_of(window)
+            fine = between(window_statistics(latent, features, window, start, stop), step)
+            columns.append(fine[start % step :][: stop - start])
+        inputs.append(torch.cat(columns, 1))
+    return inputs
 
 
 class WindowMlp(nn.Module):
@@ -61,6 +69,8 @@ class WindowMlp(nn.Module):
                  hidden_dim: int, members: int, dropout: float = 0.3):
         super().__init__()
         self.windows, self.members = tuple(windows), members
+        self.step = max(map(step_of, windows), default=1)
+        self.reach = -(-(max(windows, default=0) // 2 + self.step) // self.step) * self.step
         widths = [d_model * (1 + 3 * len(windows)) + f * (1 + 2 * len(windows)) for f in (*features, sum(features))]
         # members side by side: one product for the wide inputs that they share, then each its own hidden units
         self.heads = nn.ModuleList(
@@ -85,12 +95,36 @@ class WindowMlp(nn.Module):
     @torch.inference_mode()
     def probability(self, read: Read, start: int = 0, stop: int | None = None) -> np.ndarray:
         """(n, M, C) probabilities of frames start to stop, averaged over members, of what each head reads (latent
-        (T, D), features (T, F)); the frames around them count."""
+        (T, D), features (T, F)), as of `head_inputs`."""
         self.eval()
         stop = len(read[0][0]) if stop is None else stop
-        chunks = ((a, min(a + self.CHUNK, stop)) for a in range(start, stop, self.CHUNK))
-        inputs = (head_inputs(read, self.windows, *chunk) for chunk in chunks)
-        return torch.cat([torch.sigmoid(self(x)).mean(0) for x in inputs]).cpu().numpy()
+        return np.concatenate([self._said(read, a, min(a + self.CHUNK, stop)) for a in range(start, stop, self.CHUNK)])
+
+    def _said(self, read: Read, start: int, stop: int) -> np.ndarray:
+        logits = []
+        for head, (latent, features) in zip(self.heads, read, strict=True):
+            hidden = self._first(head[0], torch.as_tensor(latent), torch.as_tensor(features), start, stop)
+            own = torch.nn.functional.gelu(hidden).unflatten(1, (self.members, -1)).transpose(0, 1)  # (E, n, H)
+            last = head[-1]
+            weight, bias = (x.unflatten(0, (self.members, -1)) for x in (last.weight[..., 0], last.bias))
+            logits.append(torch.baddbmm(bias[:, None], own, weight.mT))  # (E, n, C)
+        return torch.sigmoid(torch.stack(logits, 2)).mean(0).cpu().numpy()  # (n, M, C)
+
+    def _first(self, layer: nn.Linear, latent: Tensor, features: Tensor, start: int, stop: int) -> Tensor:
+        """What the first layer makes of `head_inputs`: the same as of a line between two places is the line between what
+        it makes of them, so that few places of the wide windows go through it."""
+        width = latent.shape[1] + features.shape[1]
+        own, *wide = layer.weight.split([width] + [2 * width + latent.shape[1]] * len(self.windows), 1)
+        rows, step = torch.cat([latent[start:stop], features[start:stop]], 1), 0
+        coarse = None
+        for window, weight in sorted(zip(self.windows, wide, strict=True), key=lambda pair: -pair[0]):
+            made = window_statistics(latent, features, window, start, stop) @ weight.T  # (P, E H)
+            if coarse is not None:
+                ratio = step // step_of(window)
+                made += between(coarse, ratio)[start % step // step_of(window) :][: len(made)]
+            coarse, step = made, step_of(window)
+        hidden = torch.addmm(layer.bias, rows, own.T)
+        return hidden if coarse is None else hidden.add_(between(coarse, step)[start % step :][: stop - start])
 
 
 class FrameSet:
