@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rbc.classifier import Classifier
 from rbc.experiment import Experiment
+from rbc.features import session_crop
 from rbc.inference import CHUNK, scaled_features
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
@@ -25,6 +26,7 @@ from rbc.params import Params
 from rbc.recordings.session import Session
 from rbc.scoring.calibration import folds
 from rbc.scoring.splits import Ledger
+from rbc.streaming import Stream
 
 WINDOWS = (16, 32, 64, 128)
 BATCHES = (16, 64, 256)
@@ -85,6 +87,23 @@ def windowed(classifier: Classifier, session: Session) -> tuple[float, dict[int,
         total += taken[best[length]]
     inputs = [torch.randn(BATCHES[-1], head[0].in_features) for head in mlp.heads]
     return total + seconds(lambda: mlp(inputs)) / BATCHES[-1], best
+
+
+def pushes(classifier: Classifier, session: Session) -> dict[str, float]:
+    """Milliseconds that a stream takes for a sample on one core, and its look-ahead in seconds."""
+    stream = Stream(classifier, session.body_length_px)
+    ready = session_crop(session, 0, len(session), stream.recipe)
+    rows = torch.cat([ready.imu, ready.bands, ready.pose.flatten(2), ready.other.flatten(2)], 2)[0].numpy()
+    threads, taken = torch.get_num_threads(), []
+    torch.set_num_threads(1)
+    for row in rows:
+        begin = time.perf_counter()
+        stream.push(row)
+        taken.append(time.perf_counter() - begin)
+    torch.set_num_threads(threads)
+    p50, p99, mean = (*np.percentile(taken[stream.look_ahead :], [50, 99]), np.mean(taken[stream.look_ahead :]))
+    return {"p50": 1e3 * p50, "p99": 1e3 * p99, "mean": 1e3 * mean,
+            "look_ahead_s": stream.look_ahead / stream.recipe.rate_hz}
 
 
 def training(params: Params, experiment: Experiment, classifier: Classifier) -> dict[str, float]:

@@ -2,8 +2,8 @@
 
 Everything is measured in one run, with one untaught network of the usual size (params.yaml), on a simulated session that
 is repeated to any length: frames per second from aligned files to decisions beside the way of one window per frame, peak
-memory of sessions of an hour and of a day in processes of their own, and steps of training. --quick leaves out the
-lengths between, which show how time and memory grow.
+memory of sessions of an hour and of a day in processes of their own, steps of training, and what a stream takes for one
+sample. --quick leaves out the lengths between, which show how time and memory grow.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.speed import decide, matmul_peak, operations, seconds, training, windowed
+from benchmarks.speed import decide, matmul_peak, operations, pushes, seconds, training, windowed
 from benchmarks.tiled import tile, tiny_world, untaught
 from rbc.classifier import Classifier
 from rbc.outputs import write_json, write_text
@@ -59,18 +59,17 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
     classifier.save(root / "model", NOTES)
     session = next(iter(experiment.sessions.values()))
     long = lengths(root / "model", session, QUICK if quick else QUICK | MORE, root, params)
-    hour, piece = tile(session, FRAMES_PER_HOUR, root / "hour"), tile(session, FRAMES_PER_HOUR // 20, root / "piece")
-    dense = FRAMES_PER_HOUR / seconds(lambda: decide(classifier, hour, adapt), times=1)
+    piece, dense = tile(session, FRAMES_PER_HOUR // 20, root / "piece"), long["24h"]["frames_per_s"]
     window_s, batches = windowed(classifier, session)
     peak, per_frame = matmul_peak(), operations(classifier, Session.load(piece))
     return {
         "inference": {
             "dense_frames_per_s": dense, "windowed_frames_per_s": 1 / window_s, "ratio": dense * window_s,
-            "matmul_peak_share": per_frame * dense / peak, "day_frames_per_s": long["24h"]["frames_per_s"],
-            "day_s": long["24h"]["seconds"], "windowed_best_batch": batches,
+            "matmul_peak_share": per_frame * dense / peak, "windowed_best_batch": batches,
         },
         "memory_mib": {name: row["peak_mib"] for name, row in long.items()},
         "seconds": {name: row["seconds"] for name, row in long.items()},
+        "stream_ms": pushes(classifier, session),
         "training": training(params, experiment, classifier),
         "matmul": {"peak_gflop_per_s": peak / 1e9, "mflop_per_frame": per_frame / 1e6},
         "sessions_s": {n: seconds(lambda: [decide(classifier, piece, adapt) for _ in range(n)], 1)  # noqa: B023
@@ -90,22 +89,24 @@ def processor() -> str:
 def page(done: dict) -> str:
     """The results as a Markdown page."""
     said, per_frame, peak = done["inference"], done["matmul"]["mflop_per_frame"], done["matmul"]["peak_gflop_per_s"]
+    stream = done["stream_ms"]
     best = ", ".join(f"{batch} windows of {window}" for window, batch in said["windowed_best_batch"].items())
     lines = [
         "# Throughput", "",
         f"`python -m benchmarks.throughput --page docs/throughput.md` on {done['device']}; D = 64, an untaught network.",
         "", "| from aligned files to decisions | |", "|---|---|",
-        f"| dense | {said['dense_frames_per_s']:,.0f} frames/s |",
+        f"| dense, a day of recording | {said['dense_frames_per_s']:,.0f} frames/s |",
         f"| every frame's windows of {', '.join(map(str, said['windowed_best_batch']))} frames encoded anew, at the best"
         f" batch sizes ({best}) | {said['windowed_frames_per_s']:,.0f} frames/s |",
         f"| ratio | {said['ratio']:,.0f} |",
         f"| arithmetic of matrix products | {per_frame:.2f} MFLOP a frame, {said['matmul_peak_share']:.0%} of the"
         f" {peak:,.0f} GFLOP/s of a large product |",
-        f"| a day of recording | {said['day_s']:,.0f} s |",
         "", "| session | seconds | peak memory, MiB |", "|---|---|---|",
         *(f"| {n} | {done['seconds'][n]:,.1f} | {mib:,.0f} |" for n, mib in done["memory_mib"].items()),
         "", "| sessions of 3 minutes | seconds |", "|---|---|",
         *(f"| {n} | {taken:.2f} |" for n, taken in done["sessions_s"].items()),
+        "", f"A stream takes {stream['p50']:.2f} ms for a sample (median), {stream['p99']:.2f} ms (99 %), on one core; its"
+        f" look-ahead is {stream['look_ahead_s']:.2f} s.",
         "", "| training, forward and backward, each view counted | frames/s |", "|---|---|",
         *(f"| {stage} | {speed:,.0f} |" for stage, speed in done["training"].items()),
     ]  # fmt: skip

@@ -221,15 +221,20 @@ def session_crop(session, start: int, stop: int, recipe: Recipe, row: int = 0) -
     other = columns(session.other, ENDS[: session.other.shape[1]], ENDS if recipe.others else ())
     ready_imu = columns(session.ready_imu, session.ready_imu_names, recipe.ready_imu_names)
     ready_pose = columns(session.ready_pose, session.ready_pose_names, recipe.ready_pose_names)
-    axis = [recipe.keypoints.index(name) for name in recipe.body_axis if name in recipe.keypoints]
-    seen = pose[:, :, axis, 0].isfinite().all(-1) & bool(axis)  # no feature of the pose without the body's axis
-    felt = imu.isfinite().any(-1)
-    there = [felt | ready_imu.isfinite().any(-1), seen | ready_pose.isfinite().any(-1)]
+    there = is_there(imu, pose, ready_imu, ready_pose, recipe)
     scale = session.body_length_px if np.isfinite(session.body_length_px) else 1.0
     return Crop(
         imu, columns(session.bands, session.band_names, recipe.band_names), pose, other, ready_imu,
-        ready_pose, torch.stack(there, -1), torch.tensor([scale], dtype=torch.float32), torch.tensor([row]),
+        ready_pose, there, torch.tensor([scale], dtype=torch.float32), torch.tensor([row]),
     )
+
+
+def is_there(imu: Tensor, pose: Tensor, ready_imu: Tensor, ready_pose: Tensor, recipe: Recipe) -> Tensor:
+    """(B, T, 2) has the modality anything to read?"""
+    axis = [recipe.keypoints.index(name) for name in recipe.body_axis if name in recipe.keypoints]
+    seen = pose[:, :, axis, 0].isfinite().all(-1) & bool(axis)  # no feature of the pose without the body's axis
+    felt = imu.isfinite().any(-1)
+    return torch.stack([felt | ready_imu.isfinite().any(-1), seen | ready_pose.isfinite().any(-1)], -1)
 
 
 def part_features(session, recipe: Recipe, part: slice) -> tuple[Tensor, Tensor]:

@@ -33,6 +33,7 @@ WINGS = {
     "inference": {"features", "network", "recordings", "rooms"},
     "learning": {"features", "inference", "network", "recordings", "scoring"},
     "classifier": {"artifacts", "inference", "learning", "network", "outputs", "recordings", "rooms", "scoring"},
+    "streaming": {"classifier", "features"},
     "experiment": {"features", "outputs", "params", "recordings", "scoring"},
     "evaluation": {"classifier", "figures", "params", "recordings", "scoring"},
     "predictions": {"features", "recordings", "scoring"},
