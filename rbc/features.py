@@ -180,16 +180,11 @@ def _log(energy: Tensor) -> Tensor:
 
 
 def imu_width(recipe: Recipe) -> int:
-    return _widths(recipe)[0]
+    return imu_features(empty_crop(recipe, frames=64), recipe).shape[-1]
 
 
 def pose_width(recipe: Recipe) -> int:
-    return _widths(recipe)[1]
-
-
-def _widths(recipe: Recipe) -> tuple[int, int]:
-    crop = empty_crop(recipe, frames=64)
-    return imu_features(crop, recipe).shape[-1], pose_features(crop, recipe).shape[-1]
+    return pose_features(empty_crop(recipe, frames=64), recipe).shape[-1]
 
 
 def empty_crop(recipe: Recipe, frames: int) -> Crop:
