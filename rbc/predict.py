@@ -21,10 +21,11 @@ from tqdm import tqdm
 from rbc.classifier import Classifier, read_recipe
 from rbc.inference import features_of, looked_at, share_outside
 from rbc.outputs import BusyError, write_table, writing
-from rbc.predictions import bout_table, drift_notes, fit_to_model, frame_table
+from rbc.predictions import bout_table, drift_notes, fit_to_model, write_frames
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.preparation import align_all
 from rbc.recordings.session import load_sessions
+from rbc.rooms import each
 
 BOUTS = "bouts.csv"
 
@@ -65,8 +66,8 @@ def predict(model: Path, recordings: Path, out: Path, overwrite: bool = False) -
                 found += drift_notes(share_outside(looks, notes["feature_range"]))
                 guess = classifier.headline({name: session}, notes["adapt"])[name]
                 probability = classifier.decision.probability(*guess)
-                decision = classifier.decision.decide(probability) & guess[1].any(1, keepdims=True)
-                write_table(folder / f"{name}.csv", frame_table(session, probability, decision))
+                decision = each(lambda d, h: d & h.any(1, keepdims=True), classifier.decision.decide(probability), guess[1])
+                write_frames(folder / f"{name}.csv", session, probability, decision)
                 bouts.append(bout_table(session, probability, decision))
                 table.loc[name, ["imu", "pose"]] = session.valid.mean(0)
                 warnings += [f"{name}: {note}" for note in found]

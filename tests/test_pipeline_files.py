@@ -36,7 +36,7 @@ WINGS = {
     "streaming": {"classifier", "features"},
     "experiment": {"features", "outputs", "params", "recordings", "scoring"},
     "evaluation": {"classifier", "figures", "params", "recordings", "scoring"},
-    "predictions": {"features", "recordings", "scoring"},
+    "predictions": {"features", "recordings", "rooms", "scoring"},
 }
 TORCHLESS = ("recordings", "scoring", "simulate", "figures", "outputs")
 
