@@ -38,11 +38,14 @@ def window_statistics(latent: Tensor, features: Tensor, window: int, start: int,
 
 
 def between(coarse: Tensor, times: int) -> Tensor:
-    """(P, ...) `times` as many places along a line from each place of (P', ...) to the next."""
+    """(P', I) `times` as many places, along a line from each of (P, I) to the next."""
     if times == 1:
         return coarse
+    fine = coarse.new_empty((len(coarse) - 1) * times + 1, coarse.shape[1])
     share = torch.arange(times, dtype=coarse.dtype)[:, None] / times
-    return torch.cat([torch.lerp(coarse[:-1, None], coarse[1:, None], share).flatten(0, 1), coarse[-1:]])
+    torch.lerp(coarse[:-1, None], coarse[1:, None], share, out=fine[:-1].unflatten(0, (-1, times)))
+    fine[-1] = coarse[-1]
+    return fine
 
 
 def head_inputs(read: Read, windows: tuple[int, ...], start: int, stop: int) -> list[Tensor]:
@@ -115,16 +118,16 @@ class WindowMlp(nn.Module):
         it makes of them, so that few places of the wide windows go through it."""
         width = latent.shape[1] + features.shape[1]
         own, *wide = layer.weight.split([width] + [2 * width + latent.shape[1]] * len(self.windows), 1)
-        rows, step = torch.cat([latent[start:stop], features[start:stop]], 1), 0
-        coarse = None
+        rows = torch.cat([latent[start:stop], features[start:stop]], 1)
+        made, step = layer.bias[None], 1  # (P, E H) at every `step`-th frame
         for window, weight in sorted(zip(self.windows, wide, strict=True), key=lambda pair: -pair[0]):
-            made = window_statistics(latent, features, window, start, stop) @ weight.T  # (P, E H)
-            if coarse is not None:
-                ratio = step // step_of(window)
-                made += between(coarse, ratio)[start % step // step_of(window) :][: len(made)]
-            coarse, step = made, step_of(window)
-        hidden = torch.addmm(layer.bias, rows, own.T)
-        return hidden if coarse is None else hidden.add_(between(coarse, step)[start % step :][: stop - start])
+            places, coarse = window_statistics(latent, features, window, start, stop), step
+            step = step_of(window)
+            if len(made) > 1:
+                made = between(made, coarse // step)[start % coarse // step :][: len(places)]
+            made = torch.addmm(made, places, weight.T)
+        made = between(made, step)[start % step :][: stop - start]
+        return torch.addmm(made, rows, own.T)
 
 
 class FrameSet:

@@ -123,15 +123,14 @@ def _lasting(parts: Iterable[np.ndarray], steps: list[slice], cost: np.ndarray, 
         total[least + 1 :] = gain
         np.cumsum(total[least:], axis=0, out=total[least:])
         off, on, begin = (np.concatenate([x[-least - 1 :], fresh]) for x in (off, on, begin))
+        gained, spent = total - cost, total + cost  # by an end, for a beginning
         for a in range(least + 1, len(total), least):
             b = min(a + least, len(total))
             on[a:b] = begin[a - least : b - least]
-            on[a] = np.maximum(on[a], on[a - 1])
-            np.maximum.accumulate(on[a:b], axis=0, out=on[a:b])
-            off[a:b] = on[a - 1 : b - 1] + total[a - 1 : b - 1] - cost
-            off[a] = np.maximum(off[a], off[a - 1])
-            np.maximum.accumulate(off[a:b], axis=0, out=off[a:b])
-            begin[a:b] = off[a:b] - cost - total[a:b]
+            np.maximum.accumulate(on[a - 1 : b], axis=0, out=on[a - 1 : b])
+            np.add(on[a - 1 : b - 1], gained[a - 1 : b - 1], out=off[a:b])
+            np.maximum.accumulate(off[a - 1 : b], axis=0, out=off[a - 1 : b])
+            np.subtract(off[a:b], spent[a:b], out=begin[a:b])
         grew, earned = (x[least + 1 :] > x[least:-1] for x in (off, on))
         turns[:, step] = (GREW * grew + EARNED * earned).T
         let_go(turns)
