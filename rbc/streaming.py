@@ -17,7 +17,7 @@ from torch import Tensor
 from rbc.classifier import Classifier
 from rbc.features import ENDS, IMU_CHANNELS, Crop, Recipe, imu_features, is_there, pose_features
 
-STEPS = 6  # of a block: features of two modalities, two encoders, fusion, MLP
+STEPS = 9  # of a block: features of two modalities, two encoders, fusion, MLP of three heads, decision
 
 
 def columns(recipe: Recipe) -> tuple[str, ...]:
@@ -35,7 +35,8 @@ class Stream:
         self.block, self.body_length_px = self.network.GRID, float(body_length_px)
         self.columns = columns(self.recipe)
         reach = self.recipe.frames(1.0) + self.recipe.frames(0.5)
-        around = [-(-n // self.block) for n in (reach, self.network.imu_encoder.context, self.network.fusion.context)]
+        fusion = self.network.fusion.context - self.block  # a block is a whole segment of the alignment heads
+        around = [-(-n // self.block) for n in (reach, self.network.imu_encoder.context, fusion)]
         self.signals, self.features, self.encoded = (deque(maxlen=2 * n + 1) for n in around)
         self.read: deque[tuple[tuple[Tensor, ...], ...]] = deque()  # latents, features and there of blocks
         self.first = self.said = self.frames = 0  # frame at which `read` begins, frames said, frames pushed
@@ -99,20 +100,23 @@ class Stream:
         fused = network.fusion(z_imu, z_pose, there)[0]
         self.read.append(tuple(x[0, middle] for x in (z_imu, z_pose, fused, imu, pose, there)))
         yield None
-        yield self._say(end)
+        yield from self._say(end)
 
-    def _say(self, end: int | None) -> np.ndarray | None:
+    def _say(self, end: int | None) -> Iterator[np.ndarray | None]:
         """Probabilities (k, C) of the frames around which all that counts has been read."""
         mlp = self.classifier.mlp
         *latents, imu, pose, there = (torch.cat(x) for x in zip(*self.read, strict=True))
         known = self.first + len(there)
         stop = known - mlp.reach if end is None or known < end else end
         if stop <= self.said:
-            return None
+            return
         last = None if end is None else end - self.first
         read = [(z[:last], x[:last]) for z, x in zip(latents, (imu, pose, torch.cat([imu, pose], 1)), strict=True)]
         here = slice(self.said - self.first, stop - self.first)
-        said = mlp.probability(read, here.start, here.stop)
+        said = []
+        for m, pair in enumerate(read):
+            said.append(mlp.said(m, *pair, here.start, here.stop))
+            yield None
         speak = there[here].numpy()
         speak = np.concatenate([speak, speak.any(1, keepdims=True)], axis=1)
         self.said = stop
@@ -121,7 +125,7 @@ class Stream:
             for _ in range(grid // self.block):
                 self.read.popleft()
             self.first += grid
-        return self.classifier.decision.probability(said, speak)
+        yield self.classifier.decision.probability(np.stack(said, 1), speak)
 
     def _middle(self, floor: deque) -> slice:
         return slice(floor.maxlen // 2 * self.block, (floor.maxlen // 2 + 1) * self.block)

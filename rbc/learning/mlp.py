@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as nnf
 from torch import Tensor, nn
 
 from rbc.learning import losses
@@ -99,19 +100,20 @@ class WindowMlp(nn.Module):
     def probability(self, read: Read, start: int = 0, stop: int | None = None) -> np.ndarray:
         """(n, M, C) probabilities of frames start to stop, averaged over members, of what each head reads (latent
         (T, D), features (T, F)), as of `head_inputs`."""
-        self.eval()
         stop = len(read[0][0]) if stop is None else stop
-        return np.concatenate([self._said(read, a, min(a + self.CHUNK, stop)) for a in range(start, stop, self.CHUNK)])
+        chunks = [(a, min(a + self.CHUNK, stop)) for a in range(start, stop, self.CHUNK)]
+        return np.concatenate([np.stack([self.said(m, *pair, *chunk) for m, pair in enumerate(read)], 1)
+                               for chunk in chunks])
 
-    def _said(self, read: Read, start: int, stop: int) -> np.ndarray:
-        logits = []
-        for head, (latent, features) in zip(self.heads, read, strict=True):
-            hidden = self._first(head[0], torch.as_tensor(latent), torch.as_tensor(features), start, stop)
-            own = torch.nn.functional.gelu(hidden).unflatten(1, (self.members, -1)).transpose(0, 1)  # (E, n, H)
-            last = head[-1]
-            weight, bias = (x.unflatten(0, (self.members, -1)) for x in (last.weight[..., 0], last.bias))
-            logits.append(torch.baddbmm(bias[:, None], own, weight.mT))  # (E, n, C)
-        return torch.sigmoid(torch.stack(logits, 2)).mean(0).cpu().numpy()  # (n, M, C)
+    @torch.inference_mode()
+    def said(self, m: int, latent: np.ndarray | Tensor, features: np.ndarray | Tensor, start: int,
+             stop: int) -> np.ndarray:
+        """(n, C) probabilities by one head, as of `probability`."""
+        layer, last = self.heads[m][0], self.heads[m][-1]
+        hidden = nnf.gelu(self._first(layer, torch.as_tensor(latent), torch.as_tensor(features), start, stop))
+        own = hidden.unflatten(1, (self.members, -1)).transpose(0, 1)  # (E, n, H)
+        weight, bias = (x.unflatten(0, (self.members, -1)) for x in (last.weight[..., 0], last.bias))
+        return torch.sigmoid(torch.baddbmm(bias[:, None], own, weight.mT)).mean(0).cpu().numpy()
 
     def _first(self, layer: nn.Linear, latent: Tensor, features: Tensor, start: int, stop: int) -> Tensor:
         """What the first layer makes of `head_inputs`: the same as of a line between two places is the line between what
