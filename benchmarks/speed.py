@@ -7,16 +7,18 @@ import copy
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from rbc.classifier import Classifier
 from rbc.experiment import Experiment
-from rbc.features import session_crop
-from rbc.inference import CHUNK, scaled_features
+from rbc.features import imu_features, pose_features, session_crop
+from rbc.inference import CHUNK, halo, read_part, scaled_features, side_by_side
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
 from rbc.learning.mlp import WindowMlp, train_mlp
@@ -66,27 +68,61 @@ def operations(classifier: Classifier, session: Session) -> float:
     return counter.get_total_flops() / CHUNK
 
 
-@torch.inference_mode()
 def windowed(classifier: Classifier, session: Session) -> tuple[float, dict[int, int]]:
     """Seconds per frame of the window-per-frame way, and the best batch of each window.
 
     Around every frame each of WINDOWS is encoded anew, from features made once for the session; their latents are
-    pooled and the MLP reads them. Features, pooling and decisions are given to it for free.
+    pooled and the MLP reads them. Features, pooling and decisions are given to it for free, and every thread encodes
+    batches of its own, as it does in dense inference.
     """
     network, mlp = classifier.model.network.eval(), classifier.mlp.eval()
     imu, pose = scaled_features(network, session, classifier.model.recipe)
     there = torch.stack([~x.isnan().all(1) for x in (imu, pose)], 1)
-    total, best = 0.0, {}
-    for length in WINDOWS:
-        taken = {}
-        for batch in BATCHES:
-            rows = torch.arange(batch)[:, None] + torch.arange(length)  # (N, L)
-            setup = torch.zeros(batch, dtype=torch.long)
-            taken[batch] = seconds(lambda: network(imu[rows], pose[rows], there[rows], setup), times=2) / batch  # noqa: B023
-        best[length] = min(taken, key=taken.get)
-        total += taken[best[length]]
+    setup, batches = torch.zeros(max(BATCHES), dtype=torch.long), range(2 * torch.get_num_threads())
+
+    @torch.inference_mode()
+    def encode(batch: int, length: int, first: int) -> None:
+        rows = first + torch.arange(batch)[:, None] + torch.arange(length)  # (N, L)
+        network(imu[rows], pose[rows], there[rows], setup[:batch])
+
+    @torch.inference_mode()
+    def read(inputs: list[Tensor], _: int) -> None:
+        mlp(inputs)
+
+    def per_frame(work: Callable[[int], None], batch: int) -> float:
+        return seconds(lambda: list(side_by_side(work, batches)), times=2) / (batch * len(batches))
+
+    taken = {n: {batch: per_frame(partial(encode, batch, n), batch) for batch in BATCHES} for n in WINDOWS}
+    best = {length: min(row, key=row.get) for length, row in taken.items()}
     inputs = [torch.randn(BATCHES[-1], head[0].in_features) for head in mlp.heads]
-    return total + seconds(lambda: mlp(inputs)) / BATCHES[-1], best
+    total = sum(taken[length][batch] for length, batch in best.items()) + per_frame(partial(read, inputs), BATCHES[-1])
+    return total, best
+
+
+@torch.inference_mode()
+def profile(classifier: Classifier, session: Session) -> dict[str, float]:
+    """Microseconds of one core that each step of dense inference takes for a frame that is kept."""
+    network, mlp, recipe = classifier.model.network.eval(), classifier.mlp, classifier.model.recipe
+    inner, margin = slice(CHUNK, 2 * CHUNK), halo(network, recipe) + mlp.reach
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    crop = session_crop(session, inner.start - margin, inner.stop + margin, recipe)
+    scaled = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
+    latents = [network.encoded(m, x, crop.there, crop.setup) for m, x in enumerate(scaled)]
+    part = read_part(network, session, recipe, 0, slice(inner.start - mlp.reach, inner.stop + mlp.reach))
+    said = mlp.probability(part.read, mlp.reach, mlp.reach + CHUNK)
+    spoken, there = np.tile(said, (8, 1, 1)), np.ones((8 * CHUNK, said.shape[1]), bool)
+    steps = {
+        "files": lambda: session_crop(session, inner.start - margin, inner.stop + margin, recipe),
+        "features": lambda: (imu_features(crop, recipe), pose_features(crop, recipe)),
+        "encoders": lambda: [network.encoded(m, x, crop.there, crop.setup) for m, x in enumerate(scaled)],
+        "fusion": lambda: network.fusion(*latents, crop.there),
+        "MLP": lambda: mlp.probability(part.read, mlp.reach, mlp.reach + CHUNK),
+        "decision": lambda: classifier.decision.decide(classifier.decision.probability(spoken, there)),
+    }
+    taken = {name: 1e6 * seconds(work) / CHUNK for name, work in steps.items()}
+    torch.set_num_threads(threads)
+    return taken | {"decision": taken["decision"] / 8}
 
 
 def pushes(classifier: Classifier, session: Session) -> dict[str, float]:
@@ -113,8 +149,8 @@ def training(params: Params, experiment: Experiment, classifier: Classifier) -> 
     views = experiment.labels("train")
     everything = Corpus(experiment.seen, model.recipe, model.setups, Ledger(), roles)
     labelled = Corpus(experiment.of("train"), model.recipe, model.setups, Ledger(), roles, views)
-    augmented = {"augmentation": params.augment.model_dump(exclude={"time_warp"}), "precision": params.compute.precision,
-                 "time_warp": params.augment.time_warp}
+    augmented = {"augmentation": params.augment.model_dump(exclude={"time_warp"}),
+                 "precision": params.compute.precision, "time_warp": params.augment.time_warp}
 
     def pretraining(steps: int, scratch: Path) -> None:
         settings = params.pretrain.model_dump(exclude={"sessions"}) | {"steps": steps}
@@ -130,8 +166,8 @@ def training(params: Params, experiment: Experiment, classifier: Classifier) -> 
         frames, count = 4 * settings.batch_size, len(experiment.behaviours)
         inputs = [torch.randn(frames, head[0].in_features).half() for head in mlp.heads]
         target = torch.zeros(frames, count)
-        train_mlp(mlp, (*inputs, torch.ones(frames, 3, dtype=torch.bool), torch.zeros(frames, dtype=torch.long)), target,
-                  torch.ones_like(target), torch.from_numpy(folds(2, settings.members)), epochs=steps // 4,
+        gathered = *inputs, torch.ones(frames, 3, dtype=torch.bool), torch.zeros(frames, dtype=torch.long)
+        train_mlp(mlp, gathered, target, torch.ones_like(target), torch.from_numpy(folds(2, settings.members)), epochs=steps // 4,
                   batch_size=settings.batch_size, lr=settings.lr, weight_decay=settings.weight_decay,
                   negative_focus=params.finetune.negative_focus, chance=Chance(0), scratch=scratch, name="train_mlp")
 

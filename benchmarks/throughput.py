@@ -1,9 +1,9 @@
 """How fast and how lean the method is: `python -m benchmarks.throughput [--quick] [--json FILE] [--page FILE]`.
 
-Everything is measured in one run, with one untaught network of the usual size (params.yaml), on a simulated session that
-is repeated to any length: frames per second from aligned files to decisions beside the way of one window per frame, peak
-memory of sessions of an hour and of a day in processes of their own, steps of training, and what a stream takes for one
-sample. --quick leaves out the lengths between, which show how time and memory grow.
+Everything is measured in one run, with one untaught network of the usual size (params.yaml), on a simulated session
+that is repeated to any length: frames per second from aligned files to decisions beside the way of one window per
+frame, peak memory of sessions of an hour and of a day in processes of their own, steps of training, and what a stream
+takes for one sample. --quick leaves out the lengths between, which show how time and memory grow.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.speed import decide, matmul_peak, operations, pushes, seconds, training, windowed
+from benchmarks.speed import decide, matmul_peak, operations, profile, pushes, seconds, training, windowed
 from benchmarks.tiled import tile, tiny_world, untaught
 from rbc.classifier import Classifier
 from rbc.outputs import write_json, write_text
@@ -59,7 +59,7 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
     classifier.save(root / "model", NOTES)
     session = next(iter(experiment.sessions.values()))
     long = lengths(root / "model", session, QUICK if quick else QUICK | MORE, root, params)
-    piece, dense = tile(session, FRAMES_PER_HOUR // 20, root / "piece"), long["24h"]["frames_per_s"]
+    piece, dense = tile(session, 3 * FRAMES_PER_HOUR // 40, root / "piece"), long["24h"]["frames_per_s"]
     window_s, batches = windowed(classifier, session)
     peak, per_frame = matmul_peak(), operations(classifier, Session.load(piece))
     return {
@@ -69,6 +69,7 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
         },
         "memory_mib": {name: row["peak_mib"] for name, row in long.items()},
         "seconds": {name: row["seconds"] for name, row in long.items()},
+        "profile_us_per_frame": profile(classifier, Session.load(piece)),
         "stream_ms": pushes(classifier, session),
         "training": training(params, experiment, classifier),
         "matmul": {"peak_gflop_per_s": peak / 1e9, "mflop_per_frame": per_frame / 1e6},
@@ -93,20 +94,22 @@ def page(done: dict) -> str:
     best = ", ".join(f"{batch} windows of {window}" for window, batch in said["windowed_best_batch"].items())
     lines = [
         "# Throughput", "",
-        f"`python -m benchmarks.throughput --page docs/throughput.md` on {done['device']}; D = 64, an untaught network.",
+        f"`python -m benchmarks.throughput --page docs/throughput.md` on {done['device']}; an untaught network.",
         "", "| from aligned files to decisions | |", "|---|---|",
         f"| dense, a day of recording | {said['dense_frames_per_s']:,.0f} frames/s |",
-        f"| every frame's windows of {', '.join(map(str, said['windowed_best_batch']))} frames encoded anew, at the best"
-        f" batch sizes ({best}) | {said['windowed_frames_per_s']:,.0f} frames/s |",
+        f"| every frame's windows of {', '.join(map(str, said['windowed_best_batch']))} frames encoded anew, at the"
+        f" best batch sizes ({best}) | {said['windowed_frames_per_s']:,.0f} frames/s |",
         f"| ratio | {said['ratio']:,.0f} |",
         f"| arithmetic of matrix products | {per_frame:.2f} MFLOP a frame, {said['matmul_peak_share']:.0%} of the"
         f" {peak:,.0f} GFLOP/s of a large product |",
+        "", "| step of dense inference, one core | µs a frame |", "|---|---|",
+        *(f"| {step} | {taken:.1f} |" for step, taken in done["profile_us_per_frame"].items()),
         "", "| session | seconds | peak memory, MiB |", "|---|---|---|",
         *(f"| {n} | {done['seconds'][n]:,.1f} | {mib:,.0f} |" for n, mib in done["memory_mib"].items()),
-        "", "| sessions of 3 minutes | seconds |", "|---|---|",
+        "", "| sessions of 4.5 minutes | seconds |", "|---|---|",
         *(f"| {n} | {taken:.2f} |" for n, taken in done["sessions_s"].items()),
-        "", f"A stream takes {stream['p50']:.2f} ms for a sample (median), {stream['p99']:.2f} ms (99 %), on one core; its"
-        f" look-ahead is {stream['look_ahead_s']:.2f} s.",
+        "", f"A stream takes {stream['p50']:.2f} ms for a sample (median), {stream['p99']:.2f} ms (99 %), on one core;"
+        f" its look-ahead is {stream['look_ahead_s']:.2f} s.",
         "", "| training, forward and backward, each view counted | frames/s |", "|---|---|",
         *(f"| {stage} | {speed:,.0f} |" for stage, speed in done["training"].items()),
     ]  # fmt: skip

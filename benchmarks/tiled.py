@@ -1,5 +1,5 @@
-"""What the speed of the method is measured on: the smallest simulated world aligned, a session of any length made of one
-of its sessions again and again, and a model of the usual size that has learnt nothing.
+"""What the speed of the method is measured on: the smallest simulated world aligned, a session of any length made of
+one of its sessions again and again, and a model of the usual size that has learnt nothing.
 
 T frames.
 """

@@ -8,6 +8,7 @@ OUT/bouts.csv has a row per bout; stop_s and stop_frame are exclusive, and frame
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ BOUTS = "bouts.csv"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0; or 1 with one message that lists every problem, and nothing written."""
+    """0; or 1 with one message that lists every problem, a full disk too, and nothing written."""
     parser = argparse.ArgumentParser("rbc.predict", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="folder that train_mlp wrote")
     parser.add_argument("--recordings", type=Path, required=True, help="folder of the recordings")
@@ -41,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         predict(**vars(parser.parse_args(arguments)))
     except (RecordingError, BusyError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"no predictions are written: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -66,7 +72,8 @@ def predict(model: Path, recordings: Path, out: Path, overwrite: bool = False) -
                 found += drift_notes(share_outside(looks, notes["feature_range"]))
                 guess = classifier.headline({name: session}, notes["adapt"])[name]
                 probability = classifier.decision.probability(*guess)
-                decision = each(lambda d, h: d & h.any(1, keepdims=True), classifier.decision.decide(probability), guess[1])
+                decided = classifier.decision.decide(probability)
+                decision = each(lambda d, there: d & there.any(1, keepdims=True), decided, guess[1])
                 write_frames(folder / f"{name}.csv", session, probability, decision)
                 bouts.append(bout_table(session, probability, decision))
                 table.loc[name, ["imu", "pose"]] = session.valid.mean(0)

@@ -23,9 +23,13 @@ def room(shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
     if size <= IN_MEMORY:
         return np.zeros(shape, dtype)
     with tempfile.TemporaryFile() as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)  # to write to a map on a full disk would kill the process
-        file.truncate(size)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)  # to write to a map on a full disk would kill the process
+            file.truncate(size)
+        except OSError as fault:
+            place = f"{tempfile.gettempdir()} ($TMPDIR)"
+            raise OSError(fault.errno, f"{fault.strerror}; needs {size / 2**20:.0f} MiB for a while", place) from None
         return np.memmap(file, dtype, "r+", shape=shape)
 
 

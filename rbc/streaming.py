@@ -1,8 +1,8 @@
-"""Behaviours while they happen: samples of the common clock go in one by one, probabilities come out after a look-ahead.
+"""Behaviours while they happen: samples go in one by one, probabilities come out after a look-ahead.
 
-They are those of the whole session without adaptation. Blocks of n frames climb from floor to floor: features, encoders,
-fusion, MLP. A floor keeps as many blocks around the one it works on as decide it, so that each is worked out once; what
-a block costs is spread over the pushes of the next one, a step each.
+They are those of the whole session without adaptation. Blocks of n frames climb from floor to floor: features,
+encoders, fusion, MLP. A floor keeps as many blocks around the one it works on as decide it, so that each is worked out
+once; what a block costs is spread over the pushes of the next one, a step each.
 
 n frames of a block, F features, D latent, M heads, C behaviours.
 """
@@ -31,7 +31,8 @@ class Stream:
     """`push` samples; `look_ahead` frames after a frame its probabilities have been said. At the end, `finish`."""
 
     def __init__(self, classifier: Classifier, body_length_px: float):
-        self.classifier, self.network, self.recipe = classifier, classifier.model.network.eval(), classifier.model.recipe
+        self.classifier, self.recipe = classifier, classifier.model.recipe
+        self.network = classifier.model.network.eval()
         self.block, self.body_length_px = self.network.GRID, float(body_length_px)
         self.columns = columns(self.recipe)
         reach = self.recipe.frames(1.0) + self.recipe.frames(0.5)
@@ -49,8 +50,8 @@ class Stream:
 
     @torch.inference_mode()
     def push(self, sample: np.ndarray) -> np.ndarray:
-        """Probabilities (k, C) of the k = 0 or more frames that follow those already said; `sample` holds `columns`, NaN
-        where missing."""
+        """Probabilities (k, C) of the k = 0 or more frames that follow those already said; `sample` holds `columns`,
+        NaN where missing."""
         self.waiting.append(np.asarray(sample, np.float32))
         self.frames += 1
         said = next(self.work, None)
@@ -72,7 +73,7 @@ class Stream:
         return np.concatenate([self._nobody(), *said])
 
     def _climb(self, samples: np.ndarray, end: int | None = None) -> Iterator[np.ndarray | None]:
-        """Takes a block of samples up as far as the floors know what lies around it; the session ends at frame `end`."""
+        """Takes a block of samples up as far as the floors know what lies around it; the session ends at `end`."""
         network, setup = self.network, torch.zeros(1, dtype=torch.long)
         self.signals.append(samples)
         if len(self.signals) < self.signals.maxlen:

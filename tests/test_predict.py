@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import io
 import json
 import shutil
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
+from rbc import rooms
 from rbc.artifacts import Model
 from rbc.classifier import Classifier
 from rbc.evaluation import Judge, variants
@@ -236,6 +238,19 @@ def test_broken_recordings_give_one_message_and_nothing_written(raw, shipped, tm
     message = complained[complained.index("2 problems") :]
     assert code == 1 and not said and "Traceback" not in complained
     assert "headless: keypoint tail_base" in message and "session back" in message and "line 4" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(raw, shipped, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(rooms, "IN_MEMORY", 0)
+    monkeypatch.setattr(rooms.os, "posix_fallocate", full)
+    root = write_recordings(raw, tmp_path / "new", [row(raw)])
+    code, said, complained = run(shipped, root, tmp_path / "out")
+    assert code == 1 and not said and "Traceback" not in complained
+    assert "no predictions are written" in complained and "needs" in complained and "TMPDIR" in complained
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 

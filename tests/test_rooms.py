@@ -43,5 +43,5 @@ def test_a_full_disk_is_said_before_anything_is_written(in_memory, monkeypatch):
 
     monkeypatch.setattr(rooms.os, "posix_fallocate", full)
     if not in_memory:
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(OSError, match="No space left on device; needs 0 MiB"):
             room((10,), "f8")

@@ -95,7 +95,8 @@ def test_columns_may_come_in_any_order_and_be_missing():
 
 @pytest.mark.parametrize(("text", "said"), [
     ("", "row 1: names nothing; needs some of acc_x"), ("acc_x,tail\n", "row 1: names tail; needs some of acc_x"),
-    ("acc_x,acc_y\n1,2\n3\n", "row 3: has 1 cells; needs 2"), ("acc_x\n1\nfast\n", "row 3, acc_x: 'fast'; needs a number"),
+    ("acc_x,acc_y\n1,2\n3\n", "row 3: has 1 cells; needs 2"),
+    ("acc_x\n1\nfast\n", "row 3, acc_x: 'fast'; needs a number"),
 ])
 def test_rows_that_make_no_sense_are_refused(text, said):
     with pytest.raises(RecordingError, match=said):

@@ -1,8 +1,8 @@
 """train_mlp: behaviours from a latent, features and their running statistics, one small network per head and member.
 
-A window's statistics are taken at every fourth or so of its length, on a grid of the session, and run along lines between.
-T frames, N drawn frames, D latent, C behaviours, M heads, F features, I inputs, H hidden, E members, G groups, P places of
-a window.
+A window's statistics are taken at every fourth or so of its length, on a grid of the session, and run along lines
+between. T frames, N drawn frames, D latent, C behaviours, M heads, F features, I inputs, H hidden, E members, G groups,
+P places of a window.
 """
 
 import copy
@@ -116,8 +116,8 @@ class WindowMlp(nn.Module):
         return torch.sigmoid(torch.baddbmm(bias[:, None], own, weight.mT)).mean(0).cpu().numpy()
 
     def _first(self, layer: nn.Linear, latent: Tensor, features: Tensor, start: int, stop: int) -> Tensor:
-        """What the first layer makes of `head_inputs`: the same as of a line between two places is the line between what
-        it makes of them, so that few places of the wide windows go through it."""
+        """What the first layer makes of `head_inputs`: of a line between two places it makes the line between what it
+        makes of them, so that few places of the wide windows go through it."""
         width = latent.shape[1] + features.shape[1]
         own, *wide = layer.weight.split([width] + [2 * width + latent.shape[1]] * len(self.windows), 1)
         rows = torch.cat([latent[start:stop], features[start:stop]], 1)
