@@ -6,6 +6,7 @@ P places of a window.
 """
 
 import copy
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,11 +32,15 @@ def window_statistics(latent: Tensor, features: Tensor, window: int, start: int,
     ends the first and the last frame are repeated."""
     step, width = step_of(window), latent.shape[1]
     first, last = start // step * step, -(-(stop - 1) // step) * step
-    places = torch.arange(first - window // 2, last - window // 2 + window).clamp(0, len(latent) - 1)
-    x = torch.cat([latent[places], features[places]], 1).unfold(0, window, step).transpose(1, 2)  # (P, window, D + F)
-    mean = x.mean(1)
-    deviation = (x - mean[:, None]).square_().mean(1).sqrt_()
-    return torch.cat([mean, deviation, x[:, :, :width].amax(1)], 1)
+    frames = torch.arange(first - window // 2, last - window // 2 + window).clamp(0, len(latent) - 1)
+    size = math.gcd(window, window // 2, step)  # of blocks that windows are made of
+    x = torch.cat([latent[frames], features[frames]], 1).unflatten(0, (-1, size))  # (blocks, size, D + F)
+    means = x.mean(1)
+    spread, highest = (x - means[:, None]).square_().mean(1), x[:, :, :width].amax(1)
+    around = [y.unfold(0, window // size, step // size) for y in (means, spread, highest)]  # (P, D + F, blocks)
+    mean = around[0].mean(2)
+    deviation = ((around[0] - mean[..., None]).square_().mean(2) + around[1].mean(2)).sqrt_()
+    return torch.cat([mean, deviation, around[2].amax(2)], 1)
 
 
 def between(coarse: Tensor, times: int) -> Tensor:
@@ -43,7 +48,7 @@ def between(coarse: Tensor, times: int) -> Tensor:
     if times == 1:
         return coarse
     fine = coarse.new_empty((len(coarse) - 1) * times + 1, coarse.shape[1])
-    share = torch.arange(times, dtype=coarse.dtype)[:, None] / times
+    share = torch.arange(times, dtype=coarse.dtype, device=coarse.device)[:, None] / times
     torch.lerp(coarse[:-1, None], coarse[1:, None], share, out=fine[:-1].unflatten(0, (-1, times)))
     fine[-1] = coarse[-1]
     return fine
@@ -118,18 +123,21 @@ class WindowMlp(nn.Module):
     def _first(self, layer: nn.Linear, latent: Tensor, features: Tensor, start: int, stop: int) -> Tensor:
         """What the first layer makes of `head_inputs`: of a line between two places it makes the line between what it
         makes of them, so that few places of the wide windows go through it."""
-        width = latent.shape[1] + features.shape[1]
+        rows, width = torch.cat([latent[start:stop], features[start:stop]], 1), latent.shape[1] + features.shape[1]
+        if not self.windows:
+            return layer(rows)
         own, *wide = layer.weight.split([width] + [2 * width + latent.shape[1]] * len(self.windows), 1)
-        rows = torch.cat([latent[start:stop], features[start:stop]], 1)
-        made, step = layer.bias[None], 1  # (P, E H) at every `step`-th frame
+        made, coarse = None, self.step  # (P, E H) at every `coarse`-th frame
         for window, weight in sorted(zip(self.windows, wide, strict=True), key=lambda pair: -pair[0]):
-            places, coarse = window_statistics(latent, features, window, start, stop), step
-            step = step_of(window)
-            if len(made) > 1:
+            places, step = window_statistics(latent, features, window, start, stop), step_of(window)
+            if made is None:
+                made = torch.addmm(layer.bias, places, weight.T)
+            else:
                 made = between(made, coarse // step)[start % coarse // step :][: len(places)]
-            made = torch.addmm(made, places, weight.T)
-        made = between(made, step)[start % step :][: stop - start]
-        return torch.addmm(made, rows, own.T)
+                torch.addmm(made, places, weight.T, out=made)
+            coarse = step
+        made = between(made, coarse)[start % coarse :][: stop - start]
+        return torch.addmm(made, rows, own.T, out=made)
 
 
 class FrameSet:
