@@ -26,7 +26,7 @@ from rbc.recordings.session import Session
 
 FRAMES_PER_HOUR = 180_000
 QUICK, MORE = {"1h": 1.0, "24h": 24.0}, {"10min": 1 / 6, "4h": 4.0}
-SESSIONS = (1, 2, 4, 8)
+SESSIONS = (1, 2, 4)
 NOTES = {"labelled_minutes": 0.0, "adapt": True}
 
 

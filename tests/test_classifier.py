@@ -46,12 +46,15 @@ def test_chunks_threads_and_rooms_on_disk_do_not_change_what_is_said(classifier,
         monkeypatch.setattr(module, "CHUNK", chunk)
     monkeypatch.setattr(rooms, "IN_MEMORY", 100)
     monkeypatch.setattr(rooms, "PIECE", 70)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
+    threads, each = torch.get_num_threads(), []
     try:
-        found = classifier.headline(session, adaptive)["x"]
+        for count in (2, 1):
+            torch.set_num_threads(count)
+            each.append(classifier.headline(session, adaptive)["x"])
     finally:
         torch.set_num_threads(threads)
+    found = each[0]
+    np.testing.assert_array_equal(found[0], each[1][0])
     assert isinstance(found[0], np.memmap)
     np.testing.assert_allclose(found[0], probability, atol=1e-4)
     np.testing.assert_array_equal(found[1], there)

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,12 +18,11 @@ from rbc.streaming import STEPS, Stream, columns
 BODY_PX = 80.0
 
 
-def classifier(windows=(4, 16), **changes) -> Classifier:
-    model = tiny.model(**changes)
+def classifier(windows=(4, 16), session=None, **changes) -> Classifier:
+    model, session = tiny.model(**changes), session or tiny.session()
     widths = tuple(a.mean.numel() for a in model.network.adapters)
     torch.manual_seed(1)
     mlp = WindowMlp(8, widths, 3, windows, hidden_dim=6, members=2)
-    session = tiny.session()
     class_map = fit_class_map([scaled_features(model.network, session, model.recipe)], [session.labels.astype(float)])
     mix = np.random.default_rng(0).dirichlet(np.ones(3), 3).T
     decision = Decision(Rules(), mix, np.tile((1.3, 0.1), (3, 1)), np.full(3, 0.5), np.zeros(3), np.ones(3, int))
@@ -31,7 +31,8 @@ def classifier(windows=(4, 16), **changes) -> Classifier:
 
 def rows_of(session) -> np.ndarray:
     """(T, columns) samples of a session."""
-    return np.concatenate([session.imu, session.bands, session.pose.reshape(len(session), -1)], 1)
+    points = np.concatenate([session.pose, session.other], 1).reshape(len(session), -1)
+    return np.concatenate([session.imu, session.bands, points, session.ready_imu, session.ready_pose], 1)
 
 
 def offline(made: Classifier, session) -> np.ndarray:
@@ -51,6 +52,20 @@ def test_a_stream_says_what_is_said_of_the_whole_session(kind, windows, frames):
     assert len(said) <= frames
     said += list(stream.finish())
     np.testing.assert_allclose(said, wanted, atol=1e-4)
+
+
+def test_another_animal_and_ready_made_features_stream_too():
+    rng = np.random.default_rng(0)
+    session = tiny.session(frames=400, other=np.dstack([rng.normal(300, 50, (400, 2, 2)), np.ones((400, 2))]).astype("f4"),
+                           ready_imu=rng.normal(size=(400, 2)).astype("f4"), ready_imu_names=("a", "b"),
+                           ready_pose=rng.normal(size=(400, 1)).astype("f4"), ready_pose_names=("c",))
+    recipe = replace(tiny.RECIPE, others=True, ready_imu_names=("a", "b"), ready_pose_names=("c",))
+    made = classifier(session=session, recipe=recipe)
+    stream = Stream(made, BODY_PX)
+    assert stream.columns[-9:] == ("other_front_x", "other_front_y", "other_front_likelihood", "other_rear_x",
+                                   "other_rear_y", "other_rear_likelihood", "a", "b", "c")
+    said = [row for sample in rows_of(session) for row in stream.push(sample)]
+    np.testing.assert_allclose([*said, *stream.finish()], offline(made, session), atol=1e-4)
 
 
 def test_blocks_are_said_one_by_one_each_a_few_steps_after_its_last_sample():
