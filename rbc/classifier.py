@@ -3,20 +3,23 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from rbc.artifacts import NETWORK, Model, load_model, load_tensors, save_adapters, save_network
-from rbc.inference import VISITOR, ClassMap, adapt, encode
+from rbc.inference import CHUNK, VISITOR, ClassMap, adapt, heads_there, looked_at, read_part, side_by_side
 from rbc.learning.mlp import WindowMlp
+from rbc.network.heads import HEADS
 from rbc.outputs import write_json
-from rbc.recordings.session import Session
+from rbc.recordings.session import MODALITIES, Session
+from rbc.rooms import let_go, pieces, room
 from rbc.scoring.calibration import mean_of_heads
 from rbc.scoring.decision import Decision, Guess
 
 RECIPE = "recipe.json"
-MODALITIES = ("imu", "pose")
 
 
 @dataclass(frozen=True)
@@ -32,20 +35,43 @@ class Classifier:
 
     def adapted(self, sessions: Mapping[str, Session], guesses: Mapping[str, Guess]) -> dict[str, Guess]:
         """Guesses after each session has adapted without labels, on what its heads said on average in its guess."""
-        return {name: self._adapted(session, guesses[name]) for name, session in sessions.items()}
+        glances = {name: tuple(np.concatenate([x[chunk] for chunk in looked_at(len(session))]) for x in guesses[name])
+                   for name, session in sessions.items()}
+        return {name: self._adapted(session, glances[name]) for name, session in sessions.items()}
 
     def headline(self, sessions: Mapping[str, Session], adapt: bool) -> dict[str, Guess]:
         """The guesses that count: adapted ones where `adapt`."""
-        guesses = self.guess(sessions)
-        return self.adapted(sessions, guesses) if adapt else guesses
+        if not adapt:
+            return self.guess(sessions)
+        return {name: self._adapted(session, self._guess(session, chunks=looked_at(len(session))))
+                for name, session in sessions.items()}
 
-    def _guess(self, session: Session, row: int = 0) -> Guess:
-        encoded = encode(self.model.network, session, self.model.recipe, row)
-        return self.mlp.probability(encoded.read), encoded.there
+    def say(self, session: Session, row: int, chunk: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (n, M, C), and which modalities are there (n, 2), in a slice of a session's frames."""
+        reach, grid = self.mlp.reach, self.mlp.step
+        wide = slice(max(chunk.start - reach, 0) // grid * grid, min(chunk.stop + reach, len(session)))
+        start, stop = chunk.start - wide.start, chunk.stop - wide.start
+        part = read_part(self.model.network, session, self.model.recipe, row, wide)
+        return self.mlp.probability(part.read, start, stop), part.there[start:stop].cpu().numpy()
 
-    def _adapted(self, session: Session, guess: Guess) -> Guess:
-        network = self.model.network
-        adapt(network, self.class_map, session, self.model.recipe, mean_of_heads(*guess))
+    def _guess(self, session: Session, row: int = 0, chunks: list[slice] | None = None) -> Guess:
+        """The guess in all frames, or in those of the chunks, one after the other."""
+        self.model.network.eval()
+        chunks = list(pieces(len(session), CHUNK)) if chunks is None else chunks
+        ends = np.cumsum([0, *(chunk.stop - chunk.start for chunk in chunks)])
+        probability = room((ends[-1], len(HEADS), len(self.model.behaviours)), np.float32)
+        there = room((ends[-1], len(MODALITIES)), bool)
+        said = side_by_side(partial(self.say, session, row), chunks)
+        for place, pair in zip(map(slice, ends[:-1], ends[1:]), said, strict=True):
+            probability[place], there[place] = pair
+            let_go(probability, *vars(session).values())
+        return probability, heads_there(there)
+
+    def _adapted(self, session: Session, glance: Guess) -> Guess:
+        """The guess after adapting on the guess in the frames that are looked at."""
+        network, looked = self.model.network, looked_at(len(session))
+        soft = np.split(mean_of_heads(*glance), np.cumsum([chunk.stop - chunk.start for chunk in looked])[:-1])
+        adapt(network, self.class_map, session, self.model.recipe, zip(looked, soft, strict=True))
         guess = self._guess(session, VISITOR)
         for adapter in network.adapters:  # the next visitor finds nothing of this one
             adapter.welcome(torch.zeros_like(adapter.mean))

@@ -5,7 +5,7 @@ Missing values come in as NaN and go out as NaN; the adapter turns them into zer
 missing keypoints are features of their own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+from rbc.rooms import pieces
 from rbc.running import difference, running_mean
 
 ENDS = ("front", "rear")
@@ -179,16 +180,11 @@ def _log(energy: Tensor) -> Tensor:
 
 
 def imu_width(recipe: Recipe) -> int:
-    return _widths(recipe)[0]
+    return imu_features(empty_crop(recipe, frames=64), recipe).shape[-1]
 
 
 def pose_width(recipe: Recipe) -> int:
-    return _widths(recipe)[1]
-
-
-def _widths(recipe: Recipe) -> tuple[int, int]:
-    crop = empty_crop(recipe, frames=64)
-    return imu_features(crop, recipe).shape[-1], pose_features(crop, recipe).shape[-1]
+    return pose_features(empty_crop(recipe, frames=64), recipe).shape[-1]
 
 
 def empty_crop(recipe: Recipe, frames: int) -> Crop:
@@ -220,28 +216,32 @@ def session_crop(session, start: int, stop: int, recipe: Recipe, row: int = 0) -
     other = columns(session.other, ENDS[: session.other.shape[1]], ENDS if recipe.others else ())
     ready_imu = columns(session.ready_imu, session.ready_imu_names, recipe.ready_imu_names)
     ready_pose = columns(session.ready_pose, session.ready_pose_names, recipe.ready_pose_names)
-    axis = [recipe.keypoints.index(name) for name in recipe.body_axis if name in recipe.keypoints]
-    seen = pose[:, :, axis, 0].isfinite().all(-1) & bool(axis)  # no feature of the pose without the body's axis
-    felt = imu.isfinite().any(-1)
-    there = [felt | ready_imu.isfinite().any(-1), seen | ready_pose.isfinite().any(-1)]
+    there = is_there(imu, pose, ready_imu, ready_pose, recipe)
     scale = session.body_length_px if np.isfinite(session.body_length_px) else 1.0
     return Crop(
         imu, columns(session.bands, session.band_names, recipe.band_names), pose, other, ready_imu,
-        ready_pose, torch.stack(there, -1), torch.tensor([scale], dtype=torch.float32), torch.tensor([row]),
+        ready_pose, there, torch.tensor([scale], dtype=torch.float32), torch.tensor([row]),
     )
 
 
-def feature_chunks(session, recipe: Recipe, chunk: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features (n, F) of both modalities of a whole session, chunk by chunk; NaN where missing."""
+def is_there(imu: Tensor, pose: Tensor, ready_imu: Tensor, ready_pose: Tensor, recipe: Recipe) -> Tensor:
+    """(B, T, 2) has the modality anything to read?"""
+    axis = [recipe.keypoints.index(name) for name in recipe.body_axis if name in recipe.keypoints]
+    seen = pose[:, :, axis, 0].isfinite().all(-1) & bool(axis)  # no feature of the pose without the body's axis
+    felt = imu.isfinite().any(-1)
+    return torch.stack([felt | ready_imu.isfinite().any(-1), seen | ready_pose.isfinite().any(-1)], -1)
+
+
+def part_features(session, recipe: Recipe, part: slice) -> tuple[Tensor, Tensor]:
+    """Features (n, F) of both modalities in a slice of a session's frames; NaN where missing."""
     margin = recipe.frames(1.0) + recipe.frames(0.5)
-    for start in range(0, len(session), chunk):
-        stop = min(start + chunk, len(session))
-        crop = session_crop(session, start - margin, stop + margin, recipe)
-        there = crop.there[0, margin:-margin]
-        pair = imu_features(crop, recipe), pose_features(crop, recipe)
-        yield tuple(torch.where(there[:, m, None], x[0, margin:-margin], torch.nan) for m, x in enumerate(pair))
+    crop = session_crop(session, part.start - margin, part.stop + margin, recipe)
+    there = crop.there[0, margin:-margin]
+    pair = imu_features(crop, recipe), pose_features(crop, recipe)
+    return tuple(torch.where(there[:, m, None], x[0, margin:-margin], torch.nan) for m, x in enumerate(pair))
 
 
 def session_features(session, recipe: Recipe) -> np.ndarray:
     """(T, F) all features of a session side by side, NaN where missing."""
-    return torch.cat([torch.cat(pair, -1) for pair in feature_chunks(session, recipe, chunk=4096)]).numpy()
+    parts = (part_features(session, recipe, part) for part in pieces(len(session), 4096))
+    return torch.cat([torch.cat(pair, -1) for pair in parts]).numpy()

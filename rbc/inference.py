@@ -3,22 +3,29 @@
 T frames, D latent, C behaviours, F features, M heads (imu, pose, fused).
 """
 
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rbc.features import Recipe, feature_chunks, imu_features, pose_features, session_crop
+from rbc.features import Recipe, imu_features, part_features, pose_features, session_crop
 from rbc.network.adapter import Adapter
 from rbc.network.network import Network
 from rbc.recordings.session import MODALITIES, Session
+from rbc.rooms import pieces
 
-CHUNK = 2048  # frames kept of each pass
-CHUNKS_PER_BATCH = 4
+CHUNK = 4096  # frames kept of each pass
+LOOKED_AT = 60_000  # frames, twenty minutes: what a session is on average needs no more
 VISITOR = Adapter.VISITOR
 RANGE_STRIDE = 10  # neighbouring frames say the same
 RANGE_SLACK = 1e-3  # a feature that is constant must not fall out of its range by rounding
+Item, Made = TypeVar("Item"), TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -51,44 +58,94 @@ def halo(network: Network, recipe: Recipe) -> int:
     return -(-reach // network.GRID) * network.GRID
 
 
+@dataclass(frozen=True)
+class Part:
+    """What the heads read in the frames of a slice of a session."""
+
+    latents: tuple[Tensor, Tensor, Tensor]  # (n, D) each
+    features: tuple[Tensor, Tensor]  # (n, F), scaled and shifted, 0 where missing
+    there: Tensor  # (n, 2)
+
+    @property
+    def read(self) -> list[tuple[Tensor, Tensor]]:
+        return list(zip(self.latents, (*self.features, torch.cat(self.features, 1)), strict=True))
+
+
 @torch.inference_mode()
+def read_part(network: Network, session: Session, recipe: Recipe, row: int, part: slice) -> Part:
+    """What is read in a slice of frames, whatever the session it is cut from; `row` is the adapter's."""
+    device = next(network.parameters()).device
+    margin = halo(network, recipe)
+    first = (part.start - margin) // network.GRID * network.GRID  # the network's segments lie on an absolute grid
+    inner = slice(part.start - first, part.stop - first)
+    crop = session_crop(session, first, part.stop + margin, recipe, row).map(lambda x: x.to(device))
+    scaled = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
+    latents = network(*scaled, crop.there, crop.setup).three
+    features = (
+        torch.where(crop.there[..., m, None], adapter.shifted(x, crop.setup), 0.0)[0, inner]
+        for m, (adapter, x) in enumerate(zip(network.adapters, scaled, strict=True))
+    )
+    return Part(tuple(z[0, inner] for z in latents), tuple(features), crop.there[0, inner])
+
+
+def side_by_side(work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+    """What `work` makes of the items, in order. Each of torch's threads takes an item of its own, so that what is made
+    of it does not depend on how many there are."""
+    threads, waiting = torch.get_num_threads(), deque()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    finally:
+        torch.set_num_threads(threads)
+
+
 def encode(network: Network, session: Session, recipe: Recipe, row: int = 0) -> Encoded:
     """Latents and head probabilities of a session, in chunks; `row` is the adapter's (0 = the shared map)."""
     network.eval()
-    device = next(network.parameters()).device
-    margin = halo(network, recipe)
-    starts = range(0, len(session), CHUNK)
-    pieces: list[tuple[Tensor, ...]] = []
-    for first in range(0, len(starts), CHUNKS_PER_BATCH):
-        group = starts[first : first + CHUNKS_PER_BATCH]
-        crops = [session_crop(session, s - margin, s + CHUNK + margin, recipe, row) for s in group]
-        crop = type(crops[0])(*(torch.cat(c) for c in zip(*(vars(x).values() for x in crops), strict=True)))
-        crop = crop.map(lambda x: x.to(device))
-        imu, pose = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
-        latents = network(imu, pose, crop.there, crop.setup)
-        inner = [z[:, margin : margin + CHUNK] for z in latents.three]
-        probability = torch.sigmoid(network.heads(tuple(inner)))  # (B, CHUNK, M, C)
-        similarity = network.prototypes.similarity(inner[2])
-        stacked = torch.stack(inner, 2)  # (B, CHUNK, M, D)
-        features = [
-            torch.where(crop.there[..., m, None], adapter.shifted(x, crop.setup), 0.0)[:, margin : margin + CHUNK]
-            for m, (adapter, x) in enumerate(zip(network.adapters, (imu, pose), strict=True))
-        ]
-        there = crop.there[:, margin : margin + CHUNK]
-        pieces.append(tuple(x.flatten(0, 1).cpu() for x in (stacked, probability, similarity, there, *features)))
+
+    @torch.inference_mode()
+    def encoded(chunk: slice) -> tuple[Tensor, ...]:
+        part = read_part(network, session, recipe, row, chunk)
+        probability = torch.sigmoid(network.heads(tuple(z[None] for z in part.latents)))[0]  # (n, M, C)
+        similarity = network.prototypes.similarity(part.latents[2])
+        return torch.stack(part.latents, 1), probability, similarity, part.there, *part.features
+
+    made = side_by_side(encoded, pieces(len(session), CHUNK))
     latents, probability, similarity, there, *features = (
-        torch.cat(c)[: len(session)].numpy() for c in zip(*pieces, strict=True)
+        torch.cat([x.cpu() for x in column]).numpy() for column in zip(*made, strict=True)
     )
-    fused = there.any(1) & there.any(0).all()  # a modality that is never there leaves the other's own head to speak
-    there = np.concatenate([there, fused[:, None]], axis=1)
-    return Encoded(np.ascontiguousarray(latents.transpose(1, 0, 2)), probability, similarity, tuple(features), there)
+    latents = np.ascontiguousarray(latents.transpose(1, 0, 2))
+    return Encoded(latents, probability, similarity, tuple(features), heads_there(there))
+
+
+def heads_there(there: np.ndarray) -> np.ndarray:
+    """(T, M) which heads have something to read, of a session in which the modalities are there (T, 2): a modality that
+    is never there leaves the other's own head to speak."""
+    fused = there.any(1) & there.any(0).all()
+    return np.concatenate([there, fused[:, None]], axis=1)
 
 
 @torch.inference_mode()
+def features_of(network: Network, session: Session, recipe: Recipe, part: slice) -> tuple[Tensor, Tensor]:
+    """Scaled features (n, F) of both modalities in a slice of frames, NaN where missing."""
+    return network.scale(*part_features(session, recipe, part))
+
+
 def scaled_features(network: Network, session: Session, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """Scaled features (T, F) of both modalities, NaN where missing."""
-    parts = [network.scale(*pair) for pair in feature_chunks(session, recipe, CHUNK)]
+    parts = side_by_side(partial(features_of, network, session, recipe), pieces(len(session), CHUNK))
     return tuple(torch.cat(column) for column in zip(*parts, strict=True))
+
+
+def looked_at(frames: int) -> list[slice]:
+    """Chunks that stand for a session: all of them up to LOOKED_AT frames, of a longer one an even share."""
+    return list(pieces(frames, CHUNK))[:: max(-(-frames // LOOKED_AT), 1)]
 
 
 def feature_range(features: list[tuple[Tensor, Tensor]]) -> dict[str, np.ndarray]:
@@ -99,15 +156,16 @@ def feature_range(features: list[tuple[Tensor, Tensor]]) -> dict[str, np.ndarray
             for name, x in zip(MODALITIES, pooled, strict=True)}
 
 
-def share_outside(features: tuple[Tensor, Tensor], ranges: dict[str, np.ndarray]) -> dict[str, float]:
-    """Share of a session's scaled features (T, F) outside `feature_range` by modality; NaN where nothing is there.
-    About 0.02 in sessions like those of training."""
-    shares = {}
-    for name, x in zip(MODALITIES, features, strict=True):
-        low, high = torch.from_numpy(np.asarray(ranges[name], np.float32))
-        outside = (x < low - RANGE_SLACK) | (x > high + RANGE_SLACK)
-        shares[name] = float(outside.sum() / (~x.isnan()).sum())
-    return shares
+def share_outside(parts: Iterable[tuple[Tensor, Tensor]], ranges: dict[str, np.ndarray]) -> dict[str, float]:
+    """Share of a session's scaled features (n, F), part by part, outside `feature_range` by modality; NaN where nothing
+    is there. About 0.02 in sessions like those of training."""
+    outside, known = np.zeros(2), np.zeros(2)
+    for part in parts:
+        for m, (name, x) in enumerate(zip(MODALITIES, part, strict=True)):
+            low, high = torch.from_numpy(np.asarray(ranges[name], np.float32))
+            outside[m] += int(((x < low - RANGE_SLACK) | (x > high + RANGE_SLACK)).sum())
+            known[m] += int((~x.isnan()).sum())
+    return {name: outside[m] / known[m] if known[m] else float("nan") for m, name in enumerate(MODALITIES)}
 
 
 def fit_class_map(features: list[tuple[Tensor, Tensor]], soft: list[np.ndarray], ridge: float = 10.0) -> ClassMap:
@@ -123,18 +181,21 @@ def fit_class_map(features: list[tuple[Tensor, Tensor]], soft: list[np.ndarray],
     return maps[0], maps[1]
 
 
-def adapt(network: Network, class_map: ClassMap, session: Session, recipe: Recipe, probability: np.ndarray,
-          prior_s: float = 60.0) -> None:
+def adapt(network: Network, class_map: ClassMap, session: Session, recipe: Recipe,
+          said: Iterable[tuple[slice, np.ndarray]], prior_s: float = 60.0) -> None:
     """Fit the visitor's shift to a session without labels.
 
     The shift is by how much its features deviate on average from those that its own predicted mixture of behaviours
-    (T, C) makes expect, shrunk as if `prior_s` seconds without deviation had been seen: class-conditional, so that a
-    session in which the rat did other things is not pulled to the others' marginals.
+    makes expect, `said` in parts (slice, (n, C)), shrunk as if `prior_s` seconds without deviation had been seen:
+    class-conditional, so that a session in which the rat did other things is not pulled to the others' marginals.
     """
-    soft = torch.as_tensor(np.asarray(probability), dtype=torch.float32)
-    design = torch.cat([soft, torch.ones(len(soft), 1)], 1)
-    features = scaled_features(network, session, recipe)
-    for adapter, x, coefficients in zip(network.adapters, features, class_map, strict=True):
-        residual = x - design @ coefficients  # (T, F)
-        seconds = (~residual.isnan()).sum(0) / recipe.rate_hz
-        adapter.welcome(seconds / (seconds + prior_s) * residual.nanmean(0).nan_to_num(0.0))
+    total, count = ([torch.zeros_like(a.mean, dtype=torch.float64) for a in network.adapters] for _ in range(2))
+    for part, probability in said:
+        soft = torch.as_tensor(np.asarray(probability), dtype=torch.float32)
+        design = torch.cat([soft, torch.ones(len(soft), 1)], 1)
+        for m, x in enumerate(features_of(network, session, recipe, part)):
+            residual = x - design @ class_map[m]  # (n, F)
+            total[m] += residual.nansum(0, dtype=torch.float64)
+            count[m] += (~residual.isnan()).sum(0)
+    for adapter, deviation, frames in zip(network.adapters, total, count, strict=True):
+        adapter.welcome((deviation / (frames + prior_s * recipe.rate_hz)).float())

@@ -8,6 +8,7 @@ OUT/bouts.csv has a row per bout; stop_s and stop_frame are exclusive, and frame
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -19,18 +20,19 @@ from safetensors import SafetensorError
 from tqdm import tqdm
 
 from rbc.classifier import Classifier, read_recipe
-from rbc.inference import scaled_features, share_outside
+from rbc.inference import features_of, looked_at, share_outside
 from rbc.outputs import BusyError, write_table, writing
-from rbc.predictions import bout_table, drift_notes, fit_to_model, frame_table
+from rbc.predictions import bout_table, drift_notes, fit_to_model, write_frames
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.preparation import align_all
 from rbc.recordings.session import load_sessions
+from rbc.rooms import each
 
 BOUTS = "bouts.csv"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0; or 1 with one message that lists every problem, and nothing written."""
+    """0; or 1 with one message that lists every problem, a full disk too, and nothing written."""
     parser = argparse.ArgumentParser("rbc.predict", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="folder that train_mlp wrote")
     parser.add_argument("--recordings", type=Path, required=True, help="folder of the recordings")
@@ -40,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         predict(**vars(parser.parse_args(arguments)))
     except (RecordingError, BusyError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"no predictions are written: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -61,11 +68,13 @@ def predict(model: Path, recordings: Path, out: Path, overwrite: bool = False) -
                 raise RecordingError(f"session {Path(BOUTS).stem}: needs another name, {BOUTS} is the table of bouts")
             for name, session in tqdm(load_sessions(Path(aligned)).items(), "predict", unit="session"):
                 session, found = fit_to_model(session, recipe)
-                found += drift_notes(share_outside(scaled_features(network, session, recipe), notes["feature_range"]))
+                looks = (features_of(network, session, recipe, chunk) for chunk in looked_at(len(session)))
+                found += drift_notes(share_outside(looks, notes["feature_range"]))
                 guess = classifier.headline({name: session}, notes["adapt"])[name]
                 probability = classifier.decision.probability(*guess)
-                decision = classifier.decision.decide(probability) & guess[1].any(1, keepdims=True)
-                write_table(folder / f"{name}.csv", frame_table(session, probability, decision))
+                decided = classifier.decision.decide(probability)
+                decision = each(lambda d, there: d & there.any(1, keepdims=True), decided, guess[1])
+                write_frames(folder / f"{name}.csv", session, probability, decision)
                 bouts.append(bout_table(session, probability, decision))
                 table.loc[name, ["imu", "pose"]] = session.valid.mean(0)
                 warnings += [f"{name}: {note}" for note in found]

@@ -3,11 +3,14 @@
 T frames, C behaviours; probability (T, C), decision (T, C) bool.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from rbc.features import Recipe
 from rbc.recordings.session import MODALITIES, Session
+from rbc.rooms import let_go, pieces
 from rbc.scoring.bouts import find_bouts
 
 BOUT_COLUMNS = {"session": object, "behaviour": object, "start_s": float, "stop_s": float, "start_frame": "Int64",
@@ -15,18 +18,26 @@ BOUT_COLUMNS = {"session": object, "behaviour": object, "start_s": float, "stop_
 MOST_OUTSIDE = 0.2  # of a modality's values; sessions like those of training have 0.02
 
 
-def frame_table(session: Session, probability: np.ndarray, decision: np.ndarray) -> pd.DataFrame:
-    """A row per frame: time_s, video_frame, a probability and 0/1 per behaviour, validity."""
-    columns = {"time_s": session.time.round(3), "video_frame": video_frames(session)}
+def write_frames(path: Path, session: Session, probability: np.ndarray, decision: np.ndarray) -> None:
+    """Write a CSV with a row per frame: time_s, video_frame, a probability and 0/1 per behaviour, validity."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for piece in pieces(len(session)):
+            table = _frames(session, probability[piece], decision[piece], piece)
+            table.to_csv(file, header=piece.start == 0, index=False, lineterminator="\n")
+            let_go(probability, decision, *vars(session).values())
+
+
+def _frames(session: Session, probability: np.ndarray, decision: np.ndarray, piece: slice) -> pd.DataFrame:
+    columns = {"time_s": session.time[piece].round(3), "video_frame": video_frames(session.video_frame[piece])}
     for c, name in enumerate(session.behaviours):
         columns |= {f"{name}_probability": probability[:, c].round(4), name: decision[:, c].astype(int)}
-    columns |= {f"valid_{name}": session.valid[:, m].astype(int) for m, name in enumerate(MODALITIES)}
+    columns |= {f"valid_{name}": session.valid[piece, m].astype(int) for m, name in enumerate(MODALITIES)}
     return pd.DataFrame(columns)
 
 
 def bout_table(session: Session, probability: np.ndarray, decision: np.ndarray) -> pd.DataFrame:
     """A row per bout in BOUT_COLUMNS, by behaviour and time; stops are exclusive, frames are the video's."""
-    frames, rows = video_frames(session), []
+    frames, rows = video_frames(session.video_frame), []
     for c, name in enumerate(session.behaviours):
         for a, b in find_bouts(decision[:, c]):
             start_s, stop_s = session.time[a], session.time[b - 1] + 1 / session.rate_hz
@@ -35,9 +46,9 @@ def bout_table(session: Session, probability: np.ndarray, decision: np.ndarray) 
     return pd.DataFrame(rows, columns=list(BOUT_COLUMNS)).astype(BOUT_COLUMNS)
 
 
-def video_frames(session: Session) -> pd.api.extensions.ExtensionArray:
-    """(T,) index of the nearest video frame; missing without a video."""
-    return pd.Series(np.asarray(session.video_frame)).where(session.video_frame >= 0).astype("Int64").array
+def video_frames(nearest: np.ndarray) -> pd.api.extensions.ExtensionArray:
+    """(T,) index of the nearest video frame; missing (-1) without a video."""
+    return pd.Series(np.asarray(nearest)).where(nearest >= 0).astype("Int64").array
 
 
 def fit_to_model(session: Session, recipe: Recipe) -> tuple[Session, list[str]]:

@@ -5,6 +5,8 @@ import pytest
 import tiny
 import torch
 
+from rbc import classifier as module_of_classifier
+from rbc import inference, rooms
 from rbc.artifacts import ADAPTERS, NETWORK
 from rbc.classifier import RECIPE, Classifier, read_recipe
 from rbc.inference import VISITOR, encode, fit_class_map, scaled_features
@@ -32,6 +34,44 @@ def test_it_says_what_the_mlp_reads_from_latents(classifier):
         encoded = encode(network, SESSIONS[name], recipe)
         np.testing.assert_array_equal(probability, classifier.mlp.probability(encoded.read))
         np.testing.assert_array_equal(there, encoded.there)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("chunk", [32, 50, 192])
+def test_chunks_threads_and_rooms_on_disk_do_not_change_what_is_said(classifier, monkeypatch, chunk, adaptive):
+    session = {"x": tiny.session(frames=500)}
+    probability, there = classifier.headline(session, adaptive)["x"]
+    decided = classifier.decision.decide(classifier.decision.probability(probability, there))
+    for module in (module_of_classifier, inference):
+        monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(rooms, "IN_MEMORY", 100)
+    monkeypatch.setattr(rooms, "PIECE", 70)
+    threads, each = torch.get_num_threads(), []
+    try:
+        for count in (2, 1):
+            torch.set_num_threads(count)
+            each.append(classifier.headline(session, adaptive)["x"])
+    finally:
+        torch.set_num_threads(threads)
+    found = each[0]
+    np.testing.assert_array_equal(found[0], each[1][0])
+    assert isinstance(found[0], np.memmap)
+    np.testing.assert_allclose(found[0], probability, atol=1e-4)
+    np.testing.assert_array_equal(found[1], there)
+    again = classifier.decision.decide(classifier.decision.probability(*found))
+    assert (again != decided).mean() < 1e-3
+
+
+def test_a_long_session_adapts_on_an_even_share_of_it(classifier, monkeypatch):
+    session = {"x": tiny.session(frames=1000)}
+    whole, zero_shot = classifier.headline(session, adapt=True)["x"], classifier.guess(session)
+    for module in (module_of_classifier, inference):
+        monkeypatch.setattr(module, "CHUNK", 50)
+    monkeypatch.setattr(inference, "LOOKED_AT", 334)
+    assert [chunk.start for chunk in inference.looked_at(1000)] == list(range(0, 1000, 150))
+    share = classifier.headline(session, adapt=True)["x"]
+    assert 0 < np.abs(share[0] - whole[0]).mean() < np.abs(zero_shot["x"][0] - whole[0]).mean()
+    np.testing.assert_allclose(classifier.adapted(session, zero_shot)["x"][0], share[0], atol=1e-4)
 
 
 def test_adaptation_is_each_sessions_own(classifier):

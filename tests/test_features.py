@@ -12,9 +12,9 @@ from rbc.features import (
     Recipe,
     difference,
     empty_crop,
-    feature_chunks,
     imu_features,
     imu_width,
+    part_features,
     pose_features,
     pose_width,
     programmed_targets,
@@ -22,6 +22,7 @@ from rbc.features import (
     session_crop,
     session_features,
 )
+from rbc.rooms import pieces
 
 RECIPE = tiny.RECIPE
 FRAMES, MARGIN = 200, 60
@@ -238,9 +239,9 @@ def test_widths_are_those_of_the_features_and_nothing_else_is_needed():
 @pytest.mark.parametrize("chunk", [37, 128])
 def test_features_do_not_depend_on_chunks(chunk):
     session = tiny.session(frames=400)
-    whole = [torch.cat(x).numpy() for x in zip(*feature_chunks(session, RECIPE, 1000), strict=True)]
-    pieces = [torch.cat(x).numpy() for x in zip(*feature_chunks(session, RECIPE, chunk), strict=True)]
-    for a, b in zip(whole, pieces, strict=True):
+    whole = [x.numpy() for x in part_features(session, RECIPE, slice(0, 400))]
+    parts = [part_features(session, RECIPE, part) for part in pieces(400, chunk)]
+    for a, b in zip(whole, (torch.cat(x) for x in zip(*parts, strict=True)), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
     np.testing.assert_array_equal(session_features(session, RECIPE), np.concatenate(whole, 1))
     for features, valid in zip(whole, session.valid.T, strict=True):

@@ -1,5 +1,6 @@
 import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from tiny import EVERY_ENCODER
 from rbc import inference
 from rbc.features import Recipe
 from rbc.inference import VISITOR, adapt, encode, feature_range, fit_class_map, halo, scaled_features, share_outside
-
+from rbc.rooms import pieces
 
 
 def arrays(encoded) -> list[np.ndarray]:
@@ -20,12 +21,7 @@ def arrays(encoded) -> list[np.ndarray]:
 @pytest.fixture
 def chunks(monkeypatch):
     """Sets how sessions are cut."""
-
-    def chunks(frames: int, per_batch: int) -> None:
-        monkeypatch.setattr(inference, "CHUNK", frames)
-        monkeypatch.setattr(inference, "CHUNKS_PER_BATCH", per_batch)
-
-    return chunks
+    return partial(monkeypatch.setattr, inference, "CHUNK")
 
 
 def assert_same(one, other, atol=1e-4):
@@ -36,19 +32,19 @@ def assert_same(one, other, atol=1e-4):
 @pytest.mark.parametrize("kind", EVERY_ENCODER)
 def test_chunks_do_not_change_what_is_said(kind, chunks):
     model, session = tiny.model(encoder=kind, blocks=3), tiny.session(frames=700)
-    chunks(1024, 1)
+    chunks(1024)
     whole = encode(model.network, session, model.recipe, row=1)
     assert whole.latents.shape == (3, 700, 8) and whole.probability.shape == (700, 3, 3)
     assert whole.similarity.shape == (700, 3) and whole.there.shape == (700, 3)
-    for frames, per_batch in ((64, 4), (128, 1), (320, 2)):
-        chunks(frames, per_batch)
+    for frames in (64, 100, 128, 320):
+        chunks(frames)
         assert_same(encode(model.network, session, model.recipe, row=1), whole)
 
 
 @pytest.mark.parametrize("kind", EVERY_ENCODER)
 def test_the_halo_holds_all_that_decides_a_frame(kind, chunks):
     model, session, chunk = tiny.model(encoder=kind, blocks=3), tiny.session(frames=900, gaps=False), 1024
-    chunks(chunk, 1)
+    chunks(chunk)
     margin = halo(model.network, model.recipe)
     assert margin % model.network.GRID == 0
     before = encode(model.network, session, model.recipe)
@@ -105,7 +101,7 @@ def test_frames_at_rows_are_those_frames_of_everything():
 
 def test_one_bad_value_stays_where_it_is(chunks):
     model, session = tiny.model(), tiny.session(frames=900, gaps=False)
-    chunks(1024, 1)
+    chunks(1024)
     for bad in (np.nan, np.inf, -np.inf, 1e30):
         imu, pose = np.array(session.imu), np.array(session.pose)
         imu[450, 1], pose[450, 2, 0] = bad, bad
@@ -170,7 +166,8 @@ def ready():
 def adapted(ready, session) -> tuple[torch.Tensor, torch.Tensor]:
     """Shift and log scale (F,) that a session gets."""
     network = copy.deepcopy(ready[0])
-    adapt(network, ready[1], session, READY, session.labels.astype("f4"), prior_s=1.0)
+    said = [(part, session.labels[part].astype("f4")) for part in pieces(len(session), 700)]
+    adapt(network, ready[1], session, READY, said, prior_s=1.0)
     assert torch.equal(network.pose_adapter.shift[VISITOR], torch.zeros(0))
     assert torch.equal(network.imu_adapter.shift[:VISITOR], ready[0].imu_adapter.shift[:VISITOR])
     return network.imu_adapter.shift[VISITOR].detach()
@@ -214,7 +211,7 @@ def test_adaptation_to_a_session_without_anything_changes_nothing():
     session = tiny.session().without("imu").without("pose")
     class_map = fit_class_map([scaled_features(model.network, tiny.session(), model.recipe)],
                               [tiny.session().labels.astype(float)])
-    adapt(model.network, class_map, session, model.recipe, np.full((300, 3), 0.3, "f4"))
+    adapt(model.network, class_map, session, model.recipe, [(slice(0, 300), np.full((300, 3), 0.3, "f4"))])
     for adapter in model.network.adapters:
         assert (adapter.shift[VISITOR] == 0).all() and (adapter.log_scale[VISITOR] == 0).all()
     as_visitor = encode(model.network, session, model.recipe, VISITOR)
@@ -226,5 +223,6 @@ def test_two_in_a_hundred_values_are_outside_the_range_of_training_and_a_shift_p
     x[::3, 1] = torch.nan
     ranges = feature_range([(x, x[:, :0])])
     assert ranges["imu"].shape == (2, 3) and ranges["pose"].shape == (2, 0)
-    near, far = share_outside((x, x[:, :0]), ranges), share_outside((x + 20, x[:, :0]), ranges)
+    none = x[:, :0]
+    near, far = share_outside([(x[:9], none[:9]), (x[9:], none[9:])], ranges), share_outside([(x + 20, none)], ranges)
     assert 0 <= near["imu"] < 0.03 and far["imu"] == 1 and np.isnan(near["pose"])

@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import io
 import json
 import shutil
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
+from rbc import rooms
 from rbc.artifacts import Model
 from rbc.classifier import Classifier
 from rbc.evaluation import Judge, variants
@@ -239,6 +241,19 @@ def test_broken_recordings_give_one_message_and_nothing_written(raw, shipped, tm
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
+def test_a_full_disk_is_said_and_leaves_nothing(raw, shipped, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(rooms, "IN_MEMORY", 0)
+    monkeypatch.setattr(rooms.os, "posix_fallocate", full)
+    root = write_recordings(raw, tmp_path / "new", [row(raw)])
+    code, said, complained = run(shipped, root, tmp_path / "out")
+    assert code == 1 and not said and "Traceback" not in complained
+    assert "no predictions are written" in complained and "needs" in complained and "TMPDIR" in complained
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
 def test_a_folder_without_a_model_is_refused(raw, shipped, tmp_path):
     old = Path(shutil.copytree(shipped, tmp_path / "old"))
     recipe = json.loads((old / "recipe.json").read_text())
@@ -258,8 +273,8 @@ def test_range_of_training_features():
     half = even.clone()
     half[::2] += 10
     half[:, 2] = torch.nan
-    assert share_outside((even, none), ranges)["imu"] == pytest.approx(0.02, abs=0.01)
-    assert share_outside((half, none), ranges)["imu"] == pytest.approx(0.51, abs=0.01)
-    assert np.isnan(share_outside((half, none), ranges)["pose"])
+    assert share_outside([(even, none)], ranges)["imu"] == pytest.approx(0.02, abs=0.01)
+    assert share_outside([(half, none)], ranges)["imu"] == pytest.approx(0.51, abs=0.01)
+    assert np.isnan(share_outside([(half, none)], ranges)["pose"])
     assert drift_notes({"imu": 0.51, "pose": float("nan")}) == [
         "51 % of what imu shows lies outside the range of training (usual: 2 %)"]  # fmt: skip

@@ -1,9 +1,12 @@
 """train_mlp: behaviours from a latent, features and their running statistics, one small network per head and member.
 
-T frames, N drawn frames, D latent, C behaviours, M heads, F features, I inputs, H hidden, E members, G groups.
+A window's statistics are taken at every fourth or so of its length, on a grid of the session, and run along lines
+between. T frames, N drawn frames, D latent, C behaviours, M heads, F features, I inputs, H hidden, E members, G groups,
+P places of a window.
 """
 
 import copy
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,41 +18,55 @@ from torch import Tensor, nn
 from rbc.learning import losses
 from rbc.learning.training import Chance, fit
 
-Read = Sequence[tuple[np.ndarray, np.ndarray]]
+Read = Sequence[tuple[np.ndarray | Tensor, np.ndarray | Tensor]]
 
 
-def window_statistics(latent: Tensor, features: Tensor, windows: tuple[int, ...]) -> Tensor:
-    """(T, I): latent (T, D) and features (T, F) themselves, then over each window of frames the running mean and
-    deviation of both and the running maximum of the latent."""
-    x, frames, reach = torch.cat([latent, features], 1).T.contiguous(), len(latent), max(windows, default=0)
-    padded = nnf.pad(x[None], (reach, reach), mode="replicate")[0]  # (D + F, reach + T + reach)
-    sums = [nnf.pad(y.double().cumsum(1), (1, 0)) for y in (padded, padded.square())]  # f8: they grow
-    columns = [x]
-    for window in windows:
-        first = reach - window // 2  # of the frames around the first one
-        mean, square = (((total[:, first + window :][:, :frames] - total[:, first:][:, :frames]) / window).float()
-                        for total in sums)
-        highest = _running_max(padded[: latent.shape[1], first : first + window - 1 + frames], window)
-        columns += [mean, (square - mean.square()).clamp_min(0).sqrt(), highest]
-    return torch.cat(columns).T  # (T, I)
+def step_of(window: int) -> int:
+    """Frames from one place of a window to the next: the power of two that is at most a quarter of it."""
+    return 1 << max(window // 4, 1).bit_length() - 1
 
 
-def _running_max(x: Tensor, window: int) -> Tensor:
-    """(D, T) maxima over windows of x (D, T + window - 1), by windows of 1, 2, 4 … frames."""
-    size = 1
-    while 2 * size <= window:
-        x, size = torch.maximum(x[:, :-size], x[:, size:]), 2 * size
-    rest = window - size
-    return torch.maximum(x[:, : x.shape[1] - rest], x[:, rest:])
+def window_statistics(latent: Tensor, features: Tensor, window: int, start: int, stop: int) -> Tensor:
+    """(P, I) mean and deviation of latent (T, D) and features (T, F), and maximum of the latent, over windows around
+    every `step_of(window)`-th frame, from the one at or before `start` to the one at or after `stop` - 1; beyond the
+    ends the first and the last frame are repeated."""
+    step, width = step_of(window), latent.shape[1]
+    first, last = start // step * step, -(-(stop - 1) // step) * step
+    frames = torch.arange(first - window // 2, last - window // 2 + window).clamp(0, len(latent) - 1)
+    size = math.gcd(window, window // 2, step)  # of blocks that windows are made of
+    x = torch.cat([latent[frames], features[frames]], 1).unflatten(0, (-1, size))  # (blocks, size, D + F)
+    means = x.mean(1)
+    spread, highest = (x - means[:, None]).square_().mean(1), x[:, :, :width].amax(1)
+    around = [y.unfold(0, window // size, step // size) for y in (means, spread, highest)]  # (P, D + F, blocks)
+    mean = around[0].mean(2)
+    deviation = ((around[0] - mean[..., None]).square_().mean(2) + around[1].mean(2)).sqrt_()
+    return torch.cat([mean, deviation, around[2].amax(2)], 1)
+
+
+def between(coarse: Tensor, times: int) -> Tensor:
+    """(P', I) `times` as many places, along a line from each of (P, I) to the next."""
+    if times == 1:
+        return coarse
+    fine = coarse.new_empty((len(coarse) - 1) * times + 1, coarse.shape[1])
+    share = torch.arange(times, dtype=coarse.dtype, device=coarse.device)[:, None] / times
+    torch.lerp(coarse[:-1, None], coarse[1:, None], share, out=fine[:-1].unflatten(0, (-1, times)))
+    fine[-1] = coarse[-1]
+    return fine
 
 
 def head_inputs(read: Read, windows: tuple[int, ...], start: int, stop: int) -> list[Tensor]:
-    """Inputs (n, I) of every head for frames start to stop, of what each reads (latent (T, D), features (T, F));
-    the frames around them count."""
-    reach = max(windows, default=0)
-    a, b = max(start - reach, 0), min(stop + reach, len(read[0][0]))
-    pairs = [(torch.from_numpy(latent[a:b]), torch.from_numpy(features[a:b])) for latent, features in read]
-    return [window_statistics(*pair, windows)[start - a : stop - a] for pair in pairs]
+    """Inputs (n, I) of every head for frames start to stop, of what each reads (latent (T, D), features (T, F)): these,
+    then their statistics over each window; frames around them count, and T begins on the grid of all windows."""
+    inputs = []
+    for latent, features in read:
+        latent, features = torch.as_tensor(latent), torch.as_tensor(features)
+        columns = [latent[start:stop], features[start:stop]]
+        for window in windows:
+            step = step_of(window)
+            fine = between(window_statistics(latent, features, window, start, stop), step)
+            columns.append(fine[start % step :][: stop - start])
+        inputs.append(torch.cat(columns, 1))
+    return inputs
 
 
 class MemberLinear(nn.Module):
@@ -74,6 +91,8 @@ class WindowMlp(nn.Module):
                  hidden_dim: int, members: int, dropout: float = 0.3):
         super().__init__()
         self.windows, self.members = tuple(windows), members
+        self.step = max(map(step_of, windows), default=1)
+        self.reach = -(-(max(windows, default=0) // 2 + self.step) // self.step) * self.step
         widths = [d_model * (1 + 3 * len(windows)) + f * (1 + 2 * len(windows)) for f in (*features, sum(features))]
         # one product for the wide inputs that members share, then each its own hidden units
         self.heads = nn.ModuleList(
@@ -94,13 +113,40 @@ class WindowMlp(nn.Module):
                 head[-1].bias.copy_(bias.expand_as(head[-1].bias))
 
     @torch.inference_mode()
-    def probability(self, read: Read) -> np.ndarray:
-        """(T, M, C) probabilities, averaged over members, of what each head reads (latent (T, D), features (T, F))."""
-        self.eval()
-        frames = len(read[0][0])
-        starts = range(0, frames, self.CHUNK)
-        inputs = (head_inputs(read, self.windows, a, min(a + self.CHUNK, frames)) for a in starts)
-        return torch.cat([torch.sigmoid(self(x)).mean(0) for x in inputs]).numpy()
+    def probability(self, read: Read, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """(n, M, C) probabilities of frames start to stop, averaged over members, of what each head reads (latent
+        (T, D), features (T, F)), as of `head_inputs`."""
+        stop = len(read[0][0]) if stop is None else stop
+        chunks = [(a, min(a + self.CHUNK, stop)) for a in range(start, stop, self.CHUNK)]
+        return np.concatenate([np.stack([self.said(m, *pair, *chunk) for m, pair in enumerate(read)], 1)
+                               for chunk in chunks])
+
+    @torch.inference_mode()
+    def said(self, m: int, latent: np.ndarray | Tensor, features: np.ndarray | Tensor, start: int,
+             stop: int) -> np.ndarray:
+        """(n, C) probabilities by one head, as of `probability`."""
+        layer, last = self.heads[m][0], self.heads[m][-1]
+        hidden = nnf.gelu(self._first(layer, torch.as_tensor(latent), torch.as_tensor(features), start, stop))
+        return torch.sigmoid(last(hidden)).mean(0).cpu().numpy()
+
+    def _first(self, layer: nn.Linear, latent: Tensor, features: Tensor, start: int, stop: int) -> Tensor:
+        """What the first layer makes of `head_inputs`: of a line between two places it makes the line between what it
+        makes of them, so that few places of the wide windows go through it."""
+        rows, width = torch.cat([latent[start:stop], features[start:stop]], 1), latent.shape[1] + features.shape[1]
+        if not self.windows:
+            return layer(rows)
+        own, *wide = layer.weight.split([width] + [2 * width + latent.shape[1]] * len(self.windows), 1)
+        made, coarse = None, self.step  # (P, E H) at every `coarse`-th frame
+        for window, weight in sorted(zip(self.windows, wide, strict=True), key=lambda pair: -pair[0]):
+            places, step = window_statistics(latent, features, window, start, stop), step_of(window)
+            if made is None:
+                made = torch.addmm(layer.bias, places, weight.T)
+            else:
+                made = between(made, coarse // step)[start % coarse // step :][: len(places)]
+                torch.addmm(made, places, weight.T, out=made)
+            coarse = step
+        made = between(made, coarse)[start % coarse :][: stop - start]
+        return torch.addmm(made, rows, own.T, out=made)
 
 
 class FrameSet:

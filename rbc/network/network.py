@@ -54,10 +54,13 @@ class Network(nn.Module):
 
     def forward(self, imu: Tensor, pose: Tensor, valid: Tensor, setup: Tensor) -> Latents:
         """Latents of scaled features (B, T, F), validity (B, T, 2) and setup rows (B,)."""
-        there = valid.to(imu.dtype)
-        z_imu = self.imu_encoder(self.imu_adapter(imu, setup) * there[..., :1])
-        z_pose = self.pose_encoder(self.pose_adapter(pose, setup) * there[..., 1:])
+        z_imu, z_pose = (self.encoded(m, x, valid, setup) for m, x in enumerate((imu, pose)))
         return Latents(z_imu, z_pose, *self.fusion(z_imu, z_pose, valid))
+
+    def encoded(self, modality: int, scaled: Tensor, valid: Tensor, setup: Tensor) -> Tensor:
+        """The latent (B, T, D) of one modality, before fusion."""
+        encoder = (self.imu_encoder, self.pose_encoder)[modality]
+        return encoder(self.adapters[modality](scaled, setup) * valid[..., modality, None].to(scaled.dtype))
 
     def setup_state(self) -> dict[str, Tensor]:
         """The parts that belong to setups; they are saved beside the network, not in it."""

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from rbc.rooms import each
 from rbc.scoring.calibration import apply_platt, cross_fit, fit_mix, fit_platt, fit_thresholds, logit, mix
 from rbc.scoring.decoder import fit_decoder, log_odds, smooth, viterbi
 from rbc.scoring.known import NOTHING, Guess, Known
@@ -70,14 +71,16 @@ class Decision:
 
     def probability(self, probability: np.ndarray, there: np.ndarray) -> np.ndarray:
         """Calibrated probability (T, C); a missing head has no say."""
-        return apply_platt(logit(mix(probability.transpose(1, 0, 2), self.weights, there.T)), self.platt)
+        return each(lambda p, h: apply_platt(logit(mix(p.transpose(1, 0, 2), self.weights, h.T)), self.platt),
+                    probability, there)
 
     def decide(self, probability: np.ndarray) -> np.ndarray:
         """(T, C) bool of the calibrated probability (T, C)."""
         probability = self._smoothed(probability)
         if self.rules.decoder == "viterbi":
-            return viterbi(log_odds(probability, self.thresholds), self.switch_cost, self.min_frames)
-        return probability >= self.thresholds
+            evidence = each(lambda p: log_odds(p, self.thresholds), probability)
+            return viterbi(evidence, self.switch_cost, self.min_frames)
+        return each(lambda p: p >= self.thresholds, probability)
 
     def _smoothed(self, probability: np.ndarray) -> np.ndarray:
         return smooth(probability, self.rules.smooth_window) if self.rules.decoder == "smooth" else probability

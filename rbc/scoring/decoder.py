@@ -6,11 +6,12 @@ Every frame ahead has a say, but a finite stretch of them decides: without a lea
 before it, once its evidence has piled up to twice the switching cost; a least duration adds min_frames at each end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 import numpy as np
 
+from rbc.rooms import let_go, pieces, room
 from rbc.scoring.bouts import bout_counts, bout_f1, find_bouts, scored_bouts
 from rbc.scoring.calibration import logit
 from rbc.scoring.metrics import f1_scores, frame_counts
@@ -20,7 +21,9 @@ SWITCH_COSTS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
 MIN_FRAMES = (1, 3, 5, 10, 20)
 BOUT_IOU = 0.5
 UNREACHED = -1e300
-TOGETHER = 5_000_000  # frames x behaviours solved side by side; bounds memory to a few hundred MB
+TOGETHER = 1_000_000  # frames x behaviours of a piece; bounds memory to a hundred MB
+GREW, EARNED = 1, 2
+LOOK_BACK = 1024  # frames
 
 
 def log_odds(probability: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -31,27 +34,56 @@ def log_odds(probability: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 def viterbi(log_odds: np.ndarray, switch_cost: np.ndarray, min_frames: np.ndarray) -> np.ndarray:
     """Best track (T, C) bool of finite log odds (T, C) under switch_cost (C,) >= 0 and least duration min_frames (C,).
 
-    No on-run is shorter than min_frames, at the ends of the recording neither; ties are off.
+    No on-run is shorter than min_frames, at the ends of the recording neither; ties are off. Walked forwards piece by
+    piece, then back: memory does not grow with T, but for what `room` holds.
     """
-    log_odds = np.asarray(log_odds, float)
     frames, width = log_odds.shape
-    cost, least = np.broadcast_to(switch_cost, width), np.broadcast_to(min_frames, width)
-    if (cost < 0).any() or (least < 1).any() or not np.isfinite(log_odds).all():
+    cost, least = np.broadcast_to(switch_cost, width).astype(float), np.broadcast_to(min_frames, width)
+    if (cost < 0).any() or (least < 1).any() or not all(np.isfinite(log_odds[p]).all() for p in pieces(frames)):
         raise ValueError("viterbi needs finite log odds, switch_cost >= 0 and min_frames >= 1")
-    track = np.zeros((frames, width), bool)
-    for duration in np.unique(least[least <= frames]):
+    track = room((width, frames), bool)
+    for duration in np.unique(least[least <= frames]).tolist():
+        columns = np.flatnonzero(least == duration)
+        steps = list(pieces(frames, max(TOGETHER // len(columns), duration)))
+        parts = (np.asarray(log_odds[p][:, columns], float) for p in steps)
         solve = _free if duration == 1 else _lasting
-        alike = np.flatnonzero(least == duration)
-        for columns in np.array_split(alike, -(-len(alike) * frames // TOGETHER)):
-            track[:, columns] = solve(log_odds[:, columns], cost[columns].astype(float), int(duration))
-    return track
+        for own, place, found in solve(parts, steps, cost[columns], duration):
+            track[columns[own], place] = found
+        let_go(track, log_odds)
+    return track.T
 
 
-def _free(gain: np.ndarray, cost: np.ndarray, _: int) -> np.ndarray:
-    """Best track without a least duration.
+def _free(parts: Iterable[np.ndarray], steps: list[slice], cost: np.ndarray, _: int) -> Iterator[tuple]:
+    """Best track without a least duration, from the last piece to the first.
 
-    The lead of on over off follows lead[t] = clip(lead[t-1], -cost, cost) + gain[t]. Such steps compose to a clip
-    again, x -> clip(x + total, low, high): blocks are walked side by side, then joined, in about 2 sqrt(T) numpy steps.
+    Beyond the cost the state is certain, between it is that of the next frame.
+    """
+    sure = room((len(cost), steps[-1].stop), np.int8)
+    lead = np.zeros(len(cost))  # in front of the first frame either state may begin
+    for step, gain in zip(steps, parts, strict=True):
+        leads = _leads(gain, cost, lead)
+        lead = leads[-1]
+        sure[:, step] = np.where(leads > cost, 1, np.where(leads < -cost, 0, -1)).T
+        let_go(sure)
+    state = lead > 0
+    for step in reversed(steps):
+        known = np.concatenate([sure[:, step], state[:, None]], axis=1)
+        frames = known.shape[1]
+        following = np.where(known >= 0, np.arange(frames), frames)
+        following = np.minimum.accumulate(following[:, ::-1], axis=1)[:, ::-1]
+        found = np.take_along_axis(known, following, axis=1)[:, :-1].astype(bool)
+        if step is steps[-1]:
+            found[:, -1] = state
+        state = found[:, 0]
+        yield ..., step, found
+        let_go(sure)
+
+
+def _leads(gain: np.ndarray, cost: np.ndarray, lead: np.ndarray) -> np.ndarray:
+    """Lead (T, C) of on over off after each frame: lead[t] = clip(lead[t-1], -cost, cost) + gain[t].
+
+    Such steps compose to a clip again, x -> clip(x + total, low, high): blocks are walked side by side, then joined, in
+    about 2 sqrt(T) numpy steps.
     """
     frames, width = gain.shape
     size = int(np.ceil(np.sqrt(frames)))
@@ -65,63 +97,70 @@ def _free(gain: np.ndarray, cost: np.ndarray, _: int) -> np.ndarray:
     for t in range(size):
         low[:, t] = down = np.clip(down, -cost, cost) + blocks[:, t]
         high[:, t] = up = np.clip(up, -cost, cost) + blocks[:, t]
-    entry = np.zeros((count, width))  # lead in front of each block; 0: either state may begin
+    entry = np.empty((count, width))  # lead in front of each block
+    entry[0] = lead
     for b in range(1, count):
         entry[b] = np.clip(entry[b - 1] + total[b - 1, -1], low[b - 1, -1], high[b - 1, -1])
-    lead = np.clip(entry[:, None] + total, low, high).reshape(-1, width)[:frames]
-    # Backwards: beyond the cost the state is certain, between it is that of the next frame.
-    sure = np.where(lead > cost, 1, np.where(lead < -cost, 0, -1))
-    sure[-1] = lead[-1] > 0
-    following = np.where(sure >= 0, np.arange(frames)[:, None], frames)
-    following = np.minimum.accumulate(following[::-1], axis=0)[::-1]
-    return np.take_along_axis(sure, following, axis=0).astype(bool)
+    return np.clip(entry[:, None] + total, low, high).reshape(-1, width)[:frames]
 
 
-def _lasting(gain: np.ndarray, cost: np.ndarray, least: int) -> np.ndarray:
-    """Best track whose on-runs last at least `least` frames.
+def _lasting(parts: Iterable[np.ndarray], steps: list[slice], cost: np.ndarray, least: int) -> Iterator[tuple]:
+    """Best track whose on-runs last at least `least` frames, run by run.
 
     off[t], on[t]: best score of frames < t that ends off, or in a run that is long enough. A run that is long enough at
-    t began at t - least or earlier, so `least` frames are solved at once by running maxima.
+    t began at t - least or earlier, so `least` frames are solved at once by running maxima. What is kept of a piece is
+    the last `least` of its scores, and of every t whether off came from on (GREW) and whether the run got long enough
+    just then (EARNED).
     """
-    frames, width = gain.shape
-    total = np.zeros((frames + 1, width))
-    np.cumsum(gain, axis=0, out=total[1:])
-    off, on = np.zeros((frames + 1, width)), np.full((frames + 1, width), UNREACHED)  # on: less `total`
-    begin = np.empty((frames + 1, width))  # best score, less `total`, of a run that begins at frame t
-    begin[0] = 0
-    for a in range(1, frames + 1, least):
-        b = min(a + least, frames + 1)
-        n = b - a
-        first = max(least - a, 0)  # before `least` frames no run is long enough
-        if first < n:
-            on[a + first : b] = begin[a + first - least : b - least]
-        on[a] = np.maximum(on[a], on[a - 1])
-        np.maximum.accumulate(on[a:b], axis=0, out=on[a:b])
-        off[a:b] = on[a - 1 : b - 1] + total[a - 1 : b - 1] - cost
-        off[a] = np.maximum(off[a], off[a - 1])
-        np.maximum.accumulate(off[a:b], axis=0, out=off[a:b])
-        begin[a:b] = off[a:b] - cost - total[a:b]
-    return np.stack([_traced(off[:, c], on[:, c], begin[:, c], total[:, c], least) for c in range(width)], axis=1)
+    width = len(cost)
+    turns = room((width, steps[-1].stop), np.uint8)
+    total, off = np.zeros((least + 1, width)), np.zeros((least + 1, width))
+    on, begin = np.full((2, least + 1, width), UNREACHED)  # best scores, less `total`; begin: of a run that begins at t
+    begin[-1] = 0
+    for step, gain in zip(steps, parts, strict=True):
+        fresh = np.empty((len(gain), width))
+        total = np.concatenate([total[-least - 1 :], fresh])
+        total[least + 1 :] = gain
+        np.cumsum(total[least:], axis=0, out=total[least:])
+        off, on, begin = (np.concatenate([x[-least - 1 :], fresh]) for x in (off, on, begin))
+        gained, spent = total - cost, total + cost  # by an end, for a beginning
+        for a in range(least + 1, len(total), least):
+            b = min(a + least, len(total))
+            on[a:b] = begin[a - least : b - least]
+            np.maximum.accumulate(on[a - 1 : b], axis=0, out=on[a - 1 : b])
+            np.add(on[a - 1 : b - 1], gained[a - 1 : b - 1], out=off[a:b])
+            np.maximum.accumulate(off[a - 1 : b], axis=0, out=off[a - 1 : b])
+            np.subtract(off[a:b], spent[a:b], out=begin[a:b])
+        grew, earned = (x[least + 1 :] > x[least:-1] for x in (off, on))
+        turns[:, step] = (GREW * grew + EARNED * earned).T
+        let_go(turns)
+    for c, is_on in enumerate(on[-1] + total[-1] > off[-1]):
+        for run in _runs(turns[c], bool(is_on), least):
+            yield c, run, True
+        let_go(turns)
 
 
-def _traced(off: np.ndarray, on: np.ndarray, begin: np.ndarray, total: np.ndarray, least: int) -> np.ndarray:
-    """Track (T,) of one behaviour, walked back from run to run."""
-    frames = len(off) - 1
-    track = np.zeros(frames, bool)
-    when = np.arange(frames + 1)
-    grew = np.append(False, off[1:] > off[:-1])  # off at t comes from on at t - 1
-    last_off = np.maximum.accumulate(np.where(grew, when, 0))
-    earned = np.append(True, on[1:] > on[:-1])  # the run that is on at t is one that got long enough at t
-    last_on = np.maximum.accumulate(np.where(earned, when, 0))
-    t, is_on = frames, on[frames] + total[frames] > off[frames]
+def _runs(turns: np.ndarray, is_on: bool, least: int) -> Iterator[slice]:
+    """On-runs of one behaviour, walked back from the last one."""
+    t = len(turns)
     while t > 0:
         if is_on:
-            start = last_on[t] - least
-            track[start:t] = True
+            start = _last(turns, EARNED, t) - least
+            yield slice(start, t)
             t, is_on = start, False
         else:
-            t, is_on = last_off[t] - 1, True
-    return track
+            t, is_on = _last(turns, GREW, t) - 1, True
+
+
+def _last(turns: np.ndarray, kind: int, t: int) -> int:
+    """The last score up to t that turned in this way; 0 where none did."""
+    while t > 0:
+        first = max(t - LOOK_BACK, 0)
+        found = np.flatnonzero(turns[first:t] & kind)
+        if len(found):
+            return first + int(found[-1]) + 1
+        t = first
+    return 0
 
 
 def smooth(probability: np.ndarray, window: int) -> np.ndarray:

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from tiny import same_bytes
 
 from rbc.learning import mlp as mlp_module
-from rbc.learning.mlp import FrameSet, WindowMlp, head_inputs, odds_of_frames, second_opinion, train_mlp, window_statistics
+from rbc.learning.mlp import (
+    FrameSet,
+    WindowMlp,
+    head_inputs,
+    odds_of_frames,
+    second_opinion,
+    step_of,
+    train_mlp,
+    window_statistics,
+)
 from rbc.learning.training import Chance
 from rbc.scoring.calibration import folds
 
@@ -30,27 +39,49 @@ def left_out(groups: int, members: int) -> torch.Tensor:
     return torch.from_numpy(folds(groups, members))
 
 
-def test_window_statistics_equal_a_loop():
+@pytest.mark.parametrize(("window", "step"), [(1, 1), (7, 1), (8, 2), (16, 4), (31, 4), (64, 16), (128, 32)])
+def test_places_of_a_window_lie_a_quarter_of_it_apart_or_less(window, step):
+    assert step_of(window) == step
+
+
+@pytest.mark.parametrize(("window", "start", "stop"), [(4, 0, 60), (9, 7, 50), (16, 21, 22), (64, 3, 60)])
+def test_window_statistics_equal_a_loop(window, start, stop):
     z, x = reading()[2]
-    both = np.hstack([z, x])
-    got = window_statistics(torch.from_numpy(z), torch.from_numpy(x), WINDOWS).numpy()
-    size = 2 * both.shape[1] + D_MODEL
-    assert got.shape == (60, both.shape[1] + len(WINDOWS) * size)
-    np.testing.assert_array_equal(got[:, : both.shape[1]], both)
-    for i, window in enumerate(WINDOWS):
-        first = both.shape[1] + i * size
-        for t in range(60):
-            places = np.clip(np.arange(t - window // 2, t - window // 2 + window), 0, 59)  # ends repeated
-            wanted = np.concatenate([both[places].mean(0), both[places].std(0), z[places].max(0)])
-            np.testing.assert_allclose(got[t, first : first + size], wanted, atol=1e-4)
+    both, step = np.hstack([z, x]), step_of(window)
+    got = window_statistics(torch.from_numpy(z), torch.from_numpy(x), window, start, stop).numpy()
+    places = range(start // step * step, stop - 1 + step, step)
+    assert len(got) == len(places)
+    for row, t in zip(got, places, strict=True):
+        frames = np.clip(np.arange(t - window // 2, t - window // 2 + window), 0, 59)  # ends repeated
+        wanted = np.concatenate([both[frames].mean(0), both[frames].std(0), z[frames].max(0)])
+        np.testing.assert_allclose(row, wanted, atol=1e-5)
 
 
 def test_statistics_of_something_constant_do_not_vary():
-    got = window_statistics(torch.full((30, 2), 100.0), torch.zeros(30, 0), (8,))
-    assert (got[:, :4] == 100).all() and (got[:, 4:6] < 0.2).all() and (got[:, 6:] == 100).all()
+    got = window_statistics(torch.full((30, 2), 100.0), torch.zeros(30, 0), 8, 0, 30)
+    assert (got[:, :2] == 100).all() and (got[:, 2:4] == 0).all() and (got[:, 4:] == 100).all()
 
 
-@pytest.mark.parametrize("windows", [WINDOWS, (), (1,), (128,)])
+def test_inputs_are_what_is_read_and_statistics_on_lines_between_their_places():
+    z, x = reading()[0]
+    both, inputs = np.hstack([z, x]), head_inputs(reading(), (16,), 0, 60)[0].numpy()
+    np.testing.assert_array_equal(inputs[:, :7], both)
+    places = window_statistics(torch.from_numpy(z), torch.from_numpy(x), 16, 0, 60).numpy()
+    for column, wanted in zip(inputs[:, 7:].T, places.T, strict=True):
+        np.testing.assert_allclose(column, np.interp(np.arange(60), np.arange(0, 61, 4), wanted), atol=1e-5)
+    for start, stop in ((0, 7), (13, 14), (17, 60)):
+        np.testing.assert_allclose(head_inputs(reading(), (16,), start, stop)[0], inputs[start:stop], atol=1e-6)
+
+
+def test_what_lies_beyond_the_reach_does_not_count():
+    net, cut = mlp(windows=(9, 16)), 8
+    assert (net.step, net.reach) == (4, 12)
+    part = [tuple(x[cut : 40 + net.reach] for x in pair) for pair in reading()]
+    wanted = net.probability(reading())[cut + net.reach : 40]
+    np.testing.assert_allclose(net.probability(part, net.reach, 40 - cut), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("windows", [WINDOWS, (), (1,), (128,), (16, 64, 9)])
 def test_probability_does_not_depend_on_chunks(windows, monkeypatch):
     read, net = reading(), mlp(windows=windows)
     whole = net.probability(read)
@@ -66,6 +97,9 @@ def test_members_are_averaged_and_heads_read_their_own_inputs():
     with torch.no_grad():
         logits = net(inputs)
         np.testing.assert_allclose(net.probability(read), torch.sigmoid(logits).mean(0), atol=1e-6)
+        wide = mlp(windows=(64, 7, 16, 8)).eval()
+        logits_of_wide = wide(head_inputs(read, wide.windows, 5, 47))
+        np.testing.assert_allclose(wide.probability(read, 5, 47), torch.sigmoid(logits_of_wide).mean(0), atol=1e-6)
         inputs[1] = inputs[1] + 1
         changed = (net(inputs) != logits).any(-1).any(1).any(0)
     assert logits.shape == (2, 60, 3, 3) and changed.tolist() == [False, True, False]

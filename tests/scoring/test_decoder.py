@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rbc import rooms
+from rbc.scoring import decoder
 from rbc.scoring.bouts import find_bouts
 from rbc.scoring.decoder import fit_decoder, log_odds, smooth, viterbi
 
@@ -61,6 +63,20 @@ def test_behaviours_are_decoded_each_by_its_own_settings():
     together = viterbi(gain, cost, least)
     for c in range(6):
         np.testing.assert_array_equal(together[:, c], viterbi(gain[:, [c]], cost[[c]], least[[c]])[:, 0])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 200), st.sampled_from([0.0, 0.3, 1.0]))
+def test_pieces_and_rooms_on_disk_do_not_change_a_track(seed, together, noise):
+    rng = np.random.default_rng(seed)
+    gain = noise * rng.integers(-3, 4, (400, 6)) + np.repeat(rng.integers(-2, 3, (20, 6)), 20, axis=0)
+    cost, least = np.array([0, 1, 4, 0, 2, 4.0]), np.array([1, 1, 1, 3, 9, 30])
+    whole = viterbi(gain, cost, least)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoder, "TOGETHER", together)
+        patch.setattr(decoder, "LOOK_BACK", 7)
+        patch.setattr(rooms, "IN_MEMORY", 100)
+        np.testing.assert_array_equal(viterbi(gain, cost, least), whole)
 
 
 def test_a_gap_is_bridged_and_a_flash_is_dropped():

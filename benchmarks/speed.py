@@ -1,0 +1,191 @@
+"""How fast the method infers and learns: frames per second, and what share of the machine's arithmetic that is.
+
+T frames, N windows of a batch, L frames of a window, D latent, M heads, F features.
+"""
+
+import copy
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from rbc.classifier import Classifier
+from rbc.experiment import Experiment
+from rbc.features import imu_features, pose_features, session_crop
+from rbc.inference import CHUNK, halo, read_part, scaled_features, side_by_side
+from rbc.learning.crops import Corpus
+from rbc.learning.finetuning import finetune
+from rbc.learning.mlp import WindowMlp, train_mlp
+from rbc.learning.pretraining import pretrain
+from rbc.learning.training import Chance
+from rbc.params import Params
+from rbc.recordings.session import Session
+from rbc.scoring.calibration import folds
+from rbc.scoring.splits import Ledger
+from rbc.streaming import Stream
+
+WINDOWS = (16, 32, 64, 128)
+BATCHES = (16, 64, 256)
+PEAK_SIZE = 2048
+WARM, MEASURED = 4, 8  # steps of training
+
+
+def seconds(work: Callable[[], object], times: int = 3) -> float:
+    """Least time of some runs, after one that warms up."""
+    work()
+    taken = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begin)
+    return min(taken)
+
+
+def matmul_peak() -> float:
+    """Floating point operations per second of a large product of float32 matrices."""
+    a = torch.randn(PEAK_SIZE, PEAK_SIZE)
+    return 2 * PEAK_SIZE**3 / seconds(lambda: a @ a, times=5)
+
+
+def decide(classifier: Classifier, folder: Path, adapt: bool) -> np.ndarray:
+    """Decisions (T, C) of an aligned session, from its files."""
+    session = Session.load(folder)
+    guess = classifier.headline({session.name: session}, adapt)[session.name]
+    return classifier.decision.decide(classifier.decision.probability(*guess))
+
+
+@torch.inference_mode()
+def operations(classifier: Classifier, session: Session) -> float:
+    """Floating point operations of matrix products that a frame in the midst of a long session takes."""
+    with FlopCounterMode(display=False) as counter:
+        classifier.say(session, 0, slice(CHUNK, 2 * CHUNK))
+    return counter.get_total_flops() / CHUNK
+
+
+def windowed(classifier: Classifier, session: Session) -> tuple[float, dict[int, int]]:
+    """Seconds per frame of the window-per-frame way, and the best batch of each window.
+
+    Around every frame each of WINDOWS is encoded anew, from features made once for the session; their latents are
+    pooled and the MLP reads them. Features, pooling and decisions are given to it for free, and every thread encodes
+    batches of its own, as it does in dense inference.
+    """
+    network, mlp = classifier.model.network.eval(), classifier.mlp.eval()
+    imu, pose = scaled_features(network, session, classifier.model.recipe)
+    there = torch.stack([~x.isnan().all(1) for x in (imu, pose)], 1)
+    setup, batches = torch.zeros(max(BATCHES), dtype=torch.long), range(2 * torch.get_num_threads())
+
+    @torch.inference_mode()
+    def encode(batch: int, length: int, first: int) -> None:
+        rows = first + torch.arange(batch)[:, None] + torch.arange(length)  # (N, L)
+        network(imu[rows], pose[rows], there[rows], setup[:batch])
+
+    @torch.inference_mode()
+    def read(inputs: list[Tensor], _: int) -> None:
+        mlp(inputs)
+
+    def per_frame(work: Callable[[int], None], batch: int) -> float:
+        return seconds(lambda: list(side_by_side(work, batches)), times=2) / (batch * len(batches))
+
+    taken = {n: {batch: per_frame(partial(encode, batch, n), batch) for batch in BATCHES} for n in WINDOWS}
+    best = {length: min(row, key=row.get) for length, row in taken.items()}
+    inputs = [torch.randn(BATCHES[-1], head[0].in_features) for head in mlp.heads]
+    total = sum(taken[length][batch] for length, batch in best.items()) + per_frame(partial(read, inputs), BATCHES[-1])
+    return total, best
+
+
+@torch.inference_mode()
+def profile(classifier: Classifier, session: Session) -> dict[str, float]:
+    """Microseconds of one core that each step of dense inference takes for a frame that is kept."""
+    network, mlp, recipe = classifier.model.network.eval(), classifier.mlp, classifier.model.recipe
+    inner, margin = slice(CHUNK, 2 * CHUNK), halo(network, recipe) + mlp.reach
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    crop = session_crop(session, inner.start - margin, inner.stop + margin, recipe)
+    scaled = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
+    latents = [network.encoded(m, x, crop.there, crop.setup) for m, x in enumerate(scaled)]
+    part = read_part(network, session, recipe, 0, slice(inner.start - mlp.reach, inner.stop + mlp.reach))
+    said = mlp.probability(part.read, mlp.reach, mlp.reach + CHUNK)
+    spoken, there = np.tile(said, (8, 1, 1)), np.ones((8 * CHUNK, said.shape[1]), bool)
+    steps = {
+        "files": lambda: session_crop(session, inner.start - margin, inner.stop + margin, recipe),
+        "features": lambda: (imu_features(crop, recipe), pose_features(crop, recipe)),
+        "encoders": lambda: [network.encoded(m, x, crop.there, crop.setup) for m, x in enumerate(scaled)],
+        "fusion": lambda: network.fusion(*latents, crop.there),
+        "MLP": lambda: mlp.probability(part.read, mlp.reach, mlp.reach + CHUNK),
+        "decision": lambda: classifier.decision.decide(classifier.decision.probability(spoken, there)),
+    }
+    taken = {name: 1e6 * seconds(work) / CHUNK for name, work in steps.items()}
+    torch.set_num_threads(threads)
+    return taken | {"decision": taken["decision"] / 8}
+
+
+def pushes(classifier: Classifier, session: Session) -> dict[str, float]:
+    """Milliseconds that a stream takes for a sample on one core, and its look-ahead in seconds."""
+    stream = Stream(classifier, session.body_length_px)
+    ready = session_crop(session, 0, len(session), stream.recipe)
+    rows = torch.cat([ready.imu, ready.bands, ready.pose.flatten(2), ready.other.flatten(2)], 2)[0].numpy()
+    threads, taken = torch.get_num_threads(), []
+    torch.set_num_threads(1)
+    for row in rows:
+        begin = time.perf_counter()
+        stream.push(row)
+        taken.append(time.perf_counter() - begin)
+    torch.set_num_threads(threads)
+    p50, p99, mean = (*np.percentile(taken[stream.look_ahead :], [50, 99]), np.mean(taken[stream.look_ahead :]))
+    return {"p50": 1e3 * p50, "p99": 1e3 * p99, "mean": 1e3 * mean,
+            "look_ahead_s": stream.look_ahead / stream.recipe.rate_hz}
+
+
+def training(params: Params, experiment: Experiment, classifier: Classifier) -> dict[str, float]:
+    """Frames per second of each stage's steps with the usual settings, forward and backward, each view counted."""
+    classifier = copy.deepcopy(classifier)
+    model, roles = classifier.model, experiment.roles
+    views = experiment.labels("train")
+    everything = Corpus(experiment.seen, model.recipe, model.setups, Ledger(), roles)
+    labelled = Corpus(experiment.of("train"), model.recipe, model.setups, Ledger(), roles, views)
+    augmented = {"augmentation": params.augment.model_dump(exclude={"time_warp"}),
+                 "precision": params.compute.precision, "time_warp": params.augment.time_warp}
+
+    def pretraining(steps: int, scratch: Path) -> None:
+        settings = params.pretrain.model_dump(exclude={"sessions"}) | {"steps": steps}
+        pretrain(model.network, everything, **settings, **augmented, chance=Chance(0), scratch=scratch)
+
+    def finetuning(steps: int, scratch: Path) -> None:
+        left_out = {"onset_slack_s", "offset_slack_s", "dwa", "dwa_temperature"}
+        settings = params.finetune.model_dump(exclude=left_out) | {"steps": steps, "dwa_temperature": None}
+        finetune(model.network, labelled, everything, **settings, **augmented, chance=Chance(0), scratch=scratch)
+
+    def mlp_training(steps: int, scratch: Path) -> None:
+        settings, mlp = params.train_mlp, classifier.mlp
+        frames, count = 4 * settings.batch_size, len(experiment.behaviours)
+        inputs = [torch.randn(frames, head[0].in_features).half() for head in mlp.heads]
+        target = torch.zeros(frames, count)
+        gathered = *inputs, torch.ones(frames, 3, dtype=torch.bool), torch.zeros(frames, dtype=torch.long)
+        train_mlp(mlp, gathered, target, torch.ones_like(target), torch.from_numpy(folds(2, settings.members)), epochs=steps // 4,
+                  batch_size=settings.batch_size, lr=settings.lr, weight_decay=settings.weight_decay,
+                  negative_focus=params.finetune.negative_focus, chance=Chance(0), scratch=scratch, name="train_mlp")
+
+    frames = {
+        "pretrain": 2 * params.pretrain.batch_size * params.pretrain.crop_frames,
+        "finetune": (params.finetune.batch_size + params.finetune.batch_size // 2) * params.finetune.crop_frames,
+        "train_mlp": params.train_mlp.batch_size,
+    }
+    return {name: frames[name] / step_s(work)
+            for name, work in zip(frames, (pretraining, finetuning, mlp_training), strict=True)}
+
+
+def step_s(train: Callable[[int, Path], None]) -> float:
+    """Seconds of a step of training, what it takes to begin left out."""
+    taken = []
+    for steps in (WARM, WARM + MEASURED):
+        with tempfile.TemporaryDirectory() as scratch:
+            begin = time.perf_counter()
+            train(steps, Path(scratch))
+            taken.append(time.perf_counter() - begin)
+    return (taken[1] - taken[0]) / MEASURED

@@ -1,0 +1,135 @@
+"""How fast and how lean the method is: `python -m benchmarks.throughput [--quick] [--json FILE] [--page FILE]`.
+
+Everything is measured in one run, with one untaught network of the usual size (params.yaml), on a simulated session
+that is repeated to any length: frames per second from aligned files to decisions beside the way of one window per
+frame, peak memory of sessions of an hour and of a day in processes of their own, steps of training, and what a stream
+takes for one sample. --quick leaves out the lengths between, which show how time and memory grow.
+"""
+
+import argparse
+import platform
+import resource
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from benchmarks.speed import decide, matmul_peak, operations, profile, pushes, seconds, training, windowed
+from benchmarks.tiled import tile, tiny_world, untaught
+from rbc.classifier import Classifier
+from rbc.outputs import write_json, write_text
+from rbc.params import Params, load
+from rbc.recordings.session import Session
+
+FRAMES_PER_HOUR = 180_000
+QUICK, MORE = {"1h": 1.0, "24h": 24.0}, {"10min": 1 / 6, "4h": 4.0}
+SESSIONS = (1, 2, 4)
+NOTES = {"labelled_minutes": 0.0, "adapt": True}
+
+
+def alone(model: Path, session: Path, threads: int, adapt: bool) -> dict[str, float]:
+    """Seconds that deciding the session takes in this process, which does nothing else, and its peak memory in MiB."""
+    torch.set_num_threads(threads)
+    classifier, begin = Classifier.load(model), time.perf_counter()
+    frames = len(decide(classifier, session, adapt))
+    taken = time.perf_counter() - begin
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": taken, "frames_per_s": frames / taken, "peak_mib": peak}
+
+
+def lengths(model: Path, session: Session, hours: dict[str, float], root: Path, params: Params) -> dict[str, dict]:
+    """What `alone` says of sessions of so many hours, by name."""
+    found = {}
+    for name, length in hours.items():
+        with tempfile.TemporaryDirectory(dir=root) as folder, ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            tiled = tile(session, int(FRAMES_PER_HOUR * length), Path(folder) / name)
+            arguments = model, tiled, params.compute.threads, params.evaluate.adapt
+            found[name] = pool.submit(alone, *arguments).result()
+    return found
+
+
+def measure(params: Params, root: Path, quick: bool) -> dict:
+    """Everything that is measured, by name."""
+    experiment = tiny_world(params, root)
+    classifier, adapt = untaught(params, experiment), params.evaluate.adapt
+    (root / "model").mkdir()
+    classifier.save(root / "model", NOTES)
+    session = next(iter(experiment.sessions.values()))
+    long = lengths(root / "model", session, QUICK if quick else QUICK | MORE, root, params)
+    piece, dense = tile(session, 3 * FRAMES_PER_HOUR // 40, root / "piece"), long["24h"]["frames_per_s"]
+    window_s, batches = windowed(classifier, session)
+    peak, per_frame = matmul_peak(), operations(classifier, Session.load(piece))
+    return {
+        "inference": {
+            "dense_frames_per_s": dense, "windowed_frames_per_s": 1 / window_s, "ratio": dense * window_s,
+            "matmul_peak_share": per_frame * dense / peak, "windowed_best_batch": batches,
+        },
+        "memory_mib": {name: row["peak_mib"] for name, row in long.items()},
+        "seconds": {name: row["seconds"] for name, row in long.items()},
+        "profile_us_per_frame": profile(classifier, Session.load(piece)),
+        "stream_ms": pushes(classifier, session),
+        "training": training(params, experiment, classifier),
+        "matmul": {"peak_gflop_per_s": peak / 1e9, "mflop_per_frame": per_frame / 1e6},
+        "sessions_s": {n: seconds(lambda: [decide(classifier, piece, adapt) for _ in range(n)], 1)  # noqa: B023
+                       for n in SESSIONS},
+        "device": f"{processor()}, {params.compute.threads} threads, torch {torch.__version__}",
+    }  # fmt: skip
+
+
+def processor() -> str:
+    """The processor's name."""
+    described = Path("/proc/cpuinfo")
+    lines = described.read_text().splitlines() if described.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def page(done: dict) -> str:
+    """The results as a Markdown page."""
+    said, per_frame, peak = done["inference"], done["matmul"]["mflop_per_frame"], done["matmul"]["peak_gflop_per_s"]
+    stream = done["stream_ms"]
+    best = ", ".join(f"{batch} windows of {window}" for window, batch in said["windowed_best_batch"].items())
+    lines = [
+        "# Throughput", "",
+        f"`python -m benchmarks.throughput --page docs/throughput.md` on {done['device']}; an untaught network.",
+        "", "| from aligned files to decisions | |", "|---|---|",
+        f"| dense, a day of recording | {said['dense_frames_per_s']:,.0f} frames/s |",
+        f"| every frame's windows of {', '.join(map(str, said['windowed_best_batch']))} frames encoded anew, at the"
+        f" best batch sizes ({best}) | {said['windowed_frames_per_s']:,.0f} frames/s |",
+        f"| ratio | {said['ratio']:,.0f} |",
+        f"| arithmetic of matrix products | {per_frame:.2f} MFLOP a frame, {said['matmul_peak_share']:.0%} of the"
+        f" {peak:,.0f} GFLOP/s of a large product |",
+        "", "| step of dense inference, one core | µs a frame |", "|---|---|",
+        *(f"| {step} | {taken:.1f} |" for step, taken in done["profile_us_per_frame"].items()),
+        "", "| session | seconds | peak memory, MiB |", "|---|---|---|",
+        *(f"| {n} | {done['seconds'][n]:,.1f} | {mib:,.0f} |" for n, mib in done["memory_mib"].items()),
+        "", "| sessions of 4.5 minutes | seconds |", "|---|---|",
+        *(f"| {n} | {taken:.2f} |" for n, taken in done["sessions_s"].items()),
+        "", f"A stream takes {stream['p50']:.2f} ms for a sample (median), {stream['p99']:.2f} ms (99 %), on one core;"
+        f" its look-ahead is {stream['look_ahead_s']:.2f} s.",
+        "", "| training, forward and backward, each view counted | frames/s |", "|---|---|",
+        *(f"| {stage} | {speed:,.0f} |" for stage, speed in done["training"].items()),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="under five minutes: an hour and a day, no curves")
+    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--page", type=Path, help="Markdown page for the results")
+    told = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        done = measure(load(), Path(folder), told.quick)
+    print(page(done))
+    if told.json:
+        write_json(told.json, done)
+    if told.page:
+        write_text(told.page, page(done))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Behaviours while they happen: samples go in one by one, probabilities come out after a look-ahead.
+
+They are those of the whole session without adaptation. Blocks of n frames climb from floor to floor: features,
+encoders, fusion, MLP. A floor keeps as many blocks around the one it works on as decide it, so that each is worked out
+once; what a block costs is spread over the pushes of the next one, a step each.
+
+n frames of a block, F features, D latent, M heads, C behaviours.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rbc.classifier import Classifier
+from rbc.features import ENDS, IMU_CHANNELS, Crop, Recipe, imu_features, is_there, pose_features
+
+STEPS = 9  # of a block: features of two modalities, two encoders, fusion, MLP of three heads, decision
+
+
+def columns(recipe: Recipe) -> tuple[str, ...]:
+    """What a sample holds: aligned signals, in this order."""
+    points = [*recipe.keypoints, *(f"other_{end}" for end in ENDS if recipe.others)]
+    tracked = (f"{point}_{field}" for point in points for field in ("x", "y", "likelihood"))
+    return (*IMU_CHANNELS, *recipe.band_names, *tracked, *recipe.ready_imu_names, *recipe.ready_pose_names)
+
+
+class Stream:
+    """`push` samples; `look_ahead` frames after a frame its probabilities have been said. At the end, `finish`."""
+
+    def __init__(self, classifier: Classifier, body_length_px: float):
+        self.classifier, self.recipe = classifier, classifier.model.recipe
+        self.network = classifier.model.network.eval()
+        self.block, self.body_length_px = self.network.GRID, float(body_length_px)
+        self.columns = columns(self.recipe)
+        reach = self.recipe.frames(1.0) + self.recipe.frames(0.5)
+        fusion = self.network.fusion.context - self.block  # a block is a whole segment of the alignment heads
+        around = [-(-n // self.block) for n in (reach, self.network.imu_encoder.context, fusion)]
+        self.signals, self.features, self.encoded = (deque(maxlen=2 * n + 1) for n in around)
+        self.read: deque[tuple[tuple[Tensor, ...], ...]] = deque()  # latents, features and there of blocks
+        self.first = self.said = self.frames = 0  # frame at which `read` begins, frames said, frames pushed
+        self.above = sum(around)  # blocks that a block waits for before the MLP reads it
+        self.look_ahead = (self.above + 1) * self.block + self.classifier.mlp.reach + STEPS
+        self.waiting: list[np.ndarray] = []
+        self.work: Iterator[np.ndarray | None] = iter(())
+        for _ in range(self.above):  # nothing is there before the first frame
+            list(self._climb(self._nothing(self.block)))
+
+    @torch.inference_mode()
+    def push(self, sample: np.ndarray) -> np.ndarray:
+        """Probabilities (k, C) of the k = 0 or more frames that follow those already said; `sample` holds `columns`,
+        NaN where missing."""
+        self.waiting.append(np.asarray(sample, np.float32))
+        self.frames += 1
+        said = next(self.work, None)
+        if len(self.waiting) == self.block:
+            rest = [x for x in self.work if x is not None]
+            assert not rest, "a block takes more steps than it has frames"
+            self.work, self.waiting = self._climb(np.stack(self.waiting)), []
+        return self._nobody() if said is None else said
+
+    @torch.inference_mode()
+    def finish(self) -> np.ndarray:
+        """Probabilities (k, C) of the frames not yet said, of which the last is the session's last."""
+        said = [x for x in self.work if x is not None]
+        rest = np.array(self.waiting, np.float32).reshape(-1, len(self.columns))
+        blocks = -(-len(rest) // self.block) + self.above
+        follow = np.concatenate([rest, self._nothing(blocks * self.block - len(rest))])
+        for block in np.split(follow, blocks):
+            said += [x for x in self._climb(block, self.frames) if x is not None]
+        return np.concatenate([self._nobody(), *said])
+
+    def _climb(self, samples: np.ndarray, end: int | None = None) -> Iterator[np.ndarray | None]:
+        """Takes a block of samples up as far as the floors know what lies around it; the session ends at `end`."""
+        network, setup = self.network, torch.zeros(1, dtype=torch.long)
+        self.signals.append(samples)
+        if len(self.signals) < self.signals.maxlen:
+            return
+        crop, middle = self._crop(np.concatenate(self.signals)), self._middle(self.signals)
+        imu = network.imu_adapter.scale(imu_features(crop, self.recipe)[:, middle])
+        yield None
+        pose = network.pose_adapter.scale(pose_features(crop, self.recipe)[:, middle])
+        yield None
+        self.features.append((imu, pose, crop.there[:, middle]))
+        if len(self.features) < self.features.maxlen:
+            return
+        *scaled, there = (torch.cat(x, 1) for x in zip(*self.features, strict=True))
+        middle, latents = self._middle(self.features), []
+        for m, x in enumerate(scaled):
+            latents.append(network.encoded(m, x, there, setup)[:, middle])
+            yield None
+        shifted = [torch.where(there[:, middle, m, None], adapter.shifted(x[:, middle], setup), 0.0)
+                   for m, (adapter, x) in enumerate(zip(network.adapters, scaled, strict=True))]
+        self.encoded.append((*latents, *shifted, there[:, middle]))
+        if len(self.encoded) < self.encoded.maxlen:
+            return
+        z_imu, z_pose, imu, pose, there = (torch.cat(x, 1) for x in zip(*self.encoded, strict=True))
+        middle = self._middle(self.encoded)
+        fused = network.fusion(z_imu, z_pose, there)[0]
+        self.read.append(tuple(x[0, middle] for x in (z_imu, z_pose, fused, imu, pose, there)))
+        yield None
+        yield from self._say(end)
+
+    def _say(self, end: int | None) -> Iterator[np.ndarray | None]:
+        """Probabilities (k, C) of the frames around which all that counts has been read."""
+        mlp = self.classifier.mlp
+        *latents, imu, pose, there = (torch.cat(x) for x in zip(*self.read, strict=True))
+        known = self.first + len(there)
+        stop = known - mlp.reach if end is None or known < end else end
+        if stop <= self.said:
+            return
+        last = None if end is None else end - self.first
+        read = [(z[:last], x[:last]) for z, x in zip(latents, (imu, pose, torch.cat([imu, pose], 1)), strict=True)]
+        here = slice(self.said - self.first, stop - self.first)
+        said = []
+        for m, pair in enumerate(read):
+            said.append(mlp.said(m, *pair, here.start, here.stop))
+            yield None
+        speak = there[here].numpy()
+        speak = np.concatenate([speak, speak.any(1, keepdims=True)], axis=1)
+        self.said = stop
+        grid = max(self.block, mlp.step)
+        while self.first + grid <= self.said - mlp.reach:
+            for _ in range(grid // self.block):
+                self.read.popleft()
+            self.first += grid
+        yield self.classifier.decision.probability(np.stack(said, 1), speak)
+
+    def _middle(self, floor: deque) -> slice:
+        return slice(floor.maxlen // 2 * self.block, (floor.maxlen // 2 + 1) * self.block)
+
+    def _nothing(self, frames: int) -> np.ndarray:
+        return np.full((frames, len(self.columns)), np.nan, np.float32)
+
+    def _nobody(self) -> np.ndarray:
+        return np.zeros((0, len(self.classifier.model.behaviours)))
+
+    def _crop(self, samples: np.ndarray) -> Crop:
+        """The samples (T, columns) as `session_crop` gives them."""
+        recipe = self.recipe
+        widths = (len(IMU_CHANNELS), len(recipe.band_names), 3 * len(recipe.keypoints), 3 * len(ENDS) * recipe.others,
+                  len(recipe.ready_imu_names), len(recipe.ready_pose_names))
+        imu, bands, pose, other, ready_imu, ready_pose = torch.from_numpy(samples)[None].split(widths, 2)
+        pose, other = (x.unflatten(2, (-1, 3)) if x.shape[2] else x[..., None].expand(-1, -1, -1, 3)
+                       for x in (pose, other))
+        return Crop(imu, bands, pose, other, ready_imu, ready_pose, is_there(imu, pose, ready_imu, ready_pose, recipe),
+                    torch.tensor([self.body_length_px]), torch.zeros(1, dtype=torch.long))

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from rbc import rooms
+from rbc.rooms import each, let_go, pieces, room
+
+
+@pytest.fixture(params=[0, 10**9], ids=["file", "memory"])
+def in_memory(request, monkeypatch):
+    monkeypatch.setattr(rooms, "IN_MEMORY", request.param)
+    monkeypatch.setattr(rooms, "PIECE", 16)
+    return bool(request.param)
+
+
+def test_a_room_keeps_what_was_put_into_it_though_it_is_let_go_of(in_memory):
+    made = room((40, 3), "f4")
+    assert isinstance(made, np.memmap) != in_memory and made.dtype == "f4" and not made.any()
+    made[5:9] = 7
+    let_go(made, np.zeros(3))
+    assert made[5:9].sum() == 84 == made.sum()
+
+
+def test_pieces_cover_all_frames_in_order():
+    assert [(p.start, p.stop) for p in pieces(7, 3)] == [(0, 3), (3, 6), (6, 7)]
+    assert not list(pieces(0))
+
+
+@pytest.mark.parametrize("frames", [1, 16, 17, 50])
+def test_each_frame_is_worked_out_as_in_one_go(in_memory, frames):
+    x, y = np.random.default_rng(0).normal(size=(2, frames, 3))
+    found = each(lambda a, b: (a * b)[:, :2] > 0, x, y)
+    assert found.dtype == bool
+    np.testing.assert_array_equal(found, (x * y)[:, :2] > 0)
+
+
+def test_nothing_is_made_of_nothing():
+    assert each(lambda a: a[:, 0], np.zeros((0, 3))).shape == (0,)
+
+
+def test_a_full_disk_is_said_before_anything_is_written(in_memory, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rooms.os, "posix_fallocate", full)
+    if not in_memory:
+        with pytest.raises(OSError, match="No space left on device; needs 0 MiB"):
+            room((10,), "f8")
