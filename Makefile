@@ -35,7 +35,7 @@ final: setup
 	$(BIN)/python -m rbc.report
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 $(ARGS)
 
 clean:
 	rm -rf .scratch report .pytest_cache .hypothesis

@@ -28,10 +28,9 @@ def main() -> None:
     with writing(Path("data/baselines")) as out:
         wanted = tqdm([*views, *held], desc="features", unit="session")
         features = {n: session_features(experiment.sessions[n], experiment.recipe) for n in wanted}
-        inputs = {
-            "random_forest": (random_forest, features, settings.trees),
-            "validity_only": (validity_only, {n: np.asarray(experiment.sessions[n].valid) for n in features}, VALIDITY_TREES),
-        }
+        valid = {n: np.asarray(experiment.sessions[n].valid) for n in features}
+        inputs = {"random_forest": (random_forest, features, settings.trees),
+                  "validity_only": (validity_only, valid, VALIDITY_TREES)}
         animals = [experiment.animals[n] for n in views]
         said, known = {}, {}
         for name, (method, x, trees) in inputs.items():

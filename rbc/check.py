@@ -58,7 +58,7 @@ def check(recordings: Path) -> str:
     found = check_all(recordings, settings, animal_pattern=data.animal_pattern, ontology=ontology)
     unknown = [name for name in found.behaviours if name not in data.behaviours] if data.behaviours else []
     note = f"\nnot in data.behaviours, which this run would need: {', '.join(unknown)}" if unknown else ""
-    return summary(found) + note
+    return summary(found, ontology) + note
 
 
 if __name__ == "__main__":

@@ -160,6 +160,7 @@ class TrainMlp(Section):
     batch_size: Count
     lr: Positive
     weight_decay: NotNegative
+    balance: Share
     windows: tuple[Count, ...]
     pseudo_weight: NotNegative
     decoder: Literal["viterbi", "smooth", "none"]

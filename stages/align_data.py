@@ -30,7 +30,7 @@ def main() -> None:
         )
     write_table(Path("plots/align_data.csv"), table)
     write_table(Path("plots/align_data_annotators.csv"), people)
-    write_text(Path("plots/align_data.html"), quality_page(table))
+    write_text(Path("plots/align_data.html"), quality_page(table, data.ontology.definitions))
     frames = table["frames"].sum()
     write_json(Path("metrics/align_data.json"), {
         "sessions": int((table["frames"] > 0).sum()), "animals": table["animal"].nunique(),

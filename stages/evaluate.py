@@ -68,7 +68,8 @@ def main() -> None:
             for s in decided["rbc"]:
                 np.savez(out / f"{s.name}.npz", probability=s.probability.astype(np.float32), decision=s.decision)
             tracks = ethogram_tracks(decided["rbc"], sessions, role, truth, experiment.behaviours)
-            page = ethogram_page(tracks, experiment.behaviours, title=f"Ethogram on {role} animals")
+            page = ethogram_page(tracks, experiment.behaviours, title=f"Ethogram on {role} animals",
+                                 definitions=params.data.ontology.definitions)
             write_text(Path("plots/evaluate_ethogram.html"), page)
     if params.evaluate.final:
         log_look(Path("metrics/test_looks.csv"), params.model_dump(mode="json"))

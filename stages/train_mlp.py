@@ -1,4 +1,5 @@
-"""train_mlp: the model that ships. An MLP learns on real and pseudo labels; decisions are fitted on validation animals."""
+"""train_mlp: the model that ships. An MLP learns on real and pseudo labels; decisions are fitted on animals that it, or
+some of its members, have not learnt from."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -63,14 +63,15 @@ def test_chunks_threads_and_rooms_on_disk_do_not_change_what_is_said(classifier,
 
 
 def test_a_long_session_adapts_on_an_even_share_of_it(classifier, monkeypatch):
-    session = {"x": tiny.session(frames=1000)}
+    off = tiny.session(frames=1000)
+    session = {"x": replace(off, bands=off.bands + np.float32([0.6, 0.0]))}
     whole, zero_shot = classifier.headline(session, adapt=True)["x"], classifier.guess(session)
     for module in (module_of_classifier, inference):
         monkeypatch.setattr(module, "CHUNK", 50)
     monkeypatch.setattr(inference, "LOOKED_AT", 334)
     assert [chunk.start for chunk in inference.looked_at(1000)] == list(range(0, 1000, 150))
     share = classifier.headline(session, adapt=True)["x"]
-    assert 0 < np.abs(share[0] - whole[0]).mean() < np.abs(zero_shot["x"][0] - whole[0]).mean() / 2
+    assert 0 < np.abs(share[0] - whole[0]).mean() < np.abs(zero_shot["x"][0] - whole[0]).mean()
     np.testing.assert_allclose(classifier.adapted(session, zero_shot)["x"][0], share[0], atol=1e-4)
 
 

@@ -102,7 +102,7 @@ def quality_table(count=5, **changes) -> pd.DataFrame:
         animal="F5", frames=6000, labelled_frames=3000, offset_ms=5000.0, offset_se_ms=4.0, drift_ppm=10.0,
         drift_se_ppm=20.0, steps=0.0, correlation_before=0.01, correlation_after=0.9, clock="accepted",
         missing_imu=0.01, missing_pose=0.1, pose_rate_hz=30.0, imu_rate_hz=100.0, rest_g=1.0, rest_deg_s=4.0,
-        conflict_frames=0, mounting="head", heading_se_deg=2.0, note="", far_acceleration=0.2, far_shape=0.3,
+        slips=0, roll_deg=0.0, swaps=0, swapped=0.0, conflict_frames=0, mounting="head", heading_se_deg=2.0, note="", far_acceleration=0.2, far_shape=0.3,
         far_features=float("nan"), far_signals="acceleration: |acc|; shape: paw_left",
     )
     rows = [row | {"session": f"F5D{k}"} for k in range(count)]
@@ -129,6 +129,8 @@ SPOILT = {
     "video": ({"pose_rate_hz": 120.0}, "video rate", ("120", "z"), "video at 120 Hz, unlike the others"),
     "unit": ({"rest_g": 0.78}, "at rest<br>|acc|", ("0.78", "z"), "|acceleration| at rest 0.78 g"),
     "bias": ({"rest_deg_s": 80.0}, "at rest<br>|gyro|", ("80", "z"), "gyroscope at rest 80 °/s"),
+    "roll": ({"slips": 13, "roll_deg": 95.2}, "harness", ("95 (13)", "z"), "harness rolled through 95°, 13 slips"),
+    "swap": ({"swaps": 2, "swapped": 0.4}, "animals", ("40", "z"), "animals swapped in 40 %"),
     "labels": ({"conflict_frames": 300}, "labels", ("10.0", "z"), "labels contradict in 10.0 %"),
     "shape": ({"far_shape": 4.0}, "body", ("4.0", "z"), "shape (paw_left) 4.0 spreads from usual"),
 }
@@ -146,9 +148,9 @@ def test_quality_page_shows_what_is_wrong_on_top(changes, check, seen, words):
 def test_quality_page_leaves_out_what_nobody_has():
     data = page_data(quality_page(quality_table()))
     assert "features" not in data["checks"] and not [title for title in data["checks"] if "contradict" in title]
-    alone = quality_table().assign(clock="none", correlation_after=None, correlation_before=None, missing_imu=1.0)
-    checks = page_data(quality_page(alone))["checks"]
-    assert not [title for title in checks if title.startswith(("clock", "correlation", "IMU<"))]
+    gone = dict.fromkeys(("correlation_after", "correlation_before", "roll_deg", "slips", "swaps", "swapped"))
+    checks = page_data(quality_page(quality_table().assign(clock="none", missing_imu=1.0, **gone)))["checks"]
+    assert not [title for title in checks if title.startswith(("clock", "correlation", "IMU<", "harness", "animals"))]
 
 
 def test_quality_page_names_sessions_left_out():
@@ -166,6 +168,15 @@ def test_quality_page_of_many_sessions_is_light_and_repeatable():
     html = quality_page(table)
     assert len(html.encode()) < 5e6 and html == quality_page(table.copy())
     assert '<select id="part">' in html and '<select id="part">' not in quality_page(quality_table())
+
+
+def test_pages_tell_what_behaviours_mean():
+    meant = {"walk": 'all four "paws" step', "rearing": ""}
+    for make in (lambda **more: quality_page(quality_table(), **more),
+                 lambda **more: ethogram_page([ethogram_track()], BEHAVIOURS, **more)):  # fmt: skip
+        html = make(definitions=meant)
+        assert '<abbr title="all four &quot;paws&quot; step">walk</abbr>' in html and ">rearing</abbr>" not in html
+        assert "<abbr" not in make() and make(definitions={"walk": ""}) == make()
 
 
 def test_numbers_of_a_page():

@@ -5,11 +5,11 @@ costs under 1 MB.
 """
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rbc.figures.page import clock_text, page, rounded
+from rbc.figures.page import clock_text, defined, page, rounded
 from rbc.figures.palette import NOT_SCORED, blend, palette
 from rbc.figures.tracks import EthogramTrack, block_means, check, cut, length_s
 from rbc.scoring.bouts import find_bouts
@@ -22,6 +22,7 @@ UNIT_ACC, UNIT_GYRO = "m/s²", "°/s"
 def ethogram_page(
     sessions: Sequence[EthogramTrack], behaviours: Sequence[str], *, title: str = "Ethogram",
     speed_unit: str = "body lengths/s", max_sessions: int = 8, max_minutes: float = 20.0, trace_rate_hz: float = 10.0,
+    definitions: Mapping[str, str] | None = None,
 ) -> str:
     """HTML text of the page, which opens on the first session.
 
@@ -50,6 +51,7 @@ def ethogram_page(
     names = {track.session: f"{track.session} ({track.role}, {length_s(track) / 60:.0f} min)" for track in shown}
     options = "".join(f'<option value="{html.escape(key)}">{html.escape(name)}</option>' for key, name in names.items())
     controls = f'<label>session <select id="session">{options}</select></label><span id="facts"></span>'
+    controls += defined(definitions or {})
     return page(title, notes, controls, {"figures": figures}, SCRIPT)
 
 

@@ -4,7 +4,7 @@ same bytes."""
 import html
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from plotly.offline import get_plotlyjs
@@ -46,6 +46,13 @@ const DATA = {payload};
 </body>
 </html>
 """
+
+
+def defined(definitions: Mapping[str, str]) -> str:
+    """HTML of the behaviours that have a definition, which shows where one points at the name; '' where none has."""
+    names = [f'<abbr title="{html.escape(text)}">{html.escape(name)}</abbr>'
+             for name, text in definitions.items() if text]  # fmt: skip
+    return f"<span>what is meant (point at a name): {', '.join(names)}</span>" if names else ""
 
 
 def rounded(values: np.ndarray, digits: int) -> list:

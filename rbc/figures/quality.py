@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rbc.figures.page import page
+from rbc.figures.page import defined, page
 
 COLOURS = ([0.0, "#eef3f1"], [0.25, "#f7e3a6"], [0.5, "#f0a94b"], [1.0, "#c0261c"])
 STOPS = ", ".join(f"{colour} {100 * share:.0f}%" for share, colour in COLOURS)
@@ -48,8 +48,8 @@ class Check:
         return float(np.clip((self.size(row) - self.fine) / (self.rotten - self.fine), 0, 1))
 
 
-def quality_page(table: pd.DataFrame, *, title: str = "Quality of the recordings") -> str:
-    """HTML text of the page from plots/align_data.csv's table.
+def quality_page(table: pd.DataFrame, definitions: Mapping[str, str] | None = None) -> str:
+    """HTML text of the page from plots/align_data.csv's table, with the definitions of behaviours.
 
     Checks that apply to no session are left out, and sessions that were left out are named. ValueError where there is
     no session.
@@ -85,7 +85,7 @@ def quality_page(table: pd.DataFrame, *, title: str = "Quality of the recordings
         reasons = [f"{row.session} ({_text(row.note).removeprefix('left out: ')})" for row in left.itertuples()]
         lines.append(f"Left out: {', '.join(reasons)}")
     menu = '<label>sessions <select id="part"></select></label>' if len(used) > ROWS else ""
-    return page(title, lines, menu + LEGEND, data, SCRIPT)
+    return page("Quality of the recordings", lines, menu + LEGEND + defined(definitions or {}), data, SCRIPT)
 
 
 def _reasons(trouble: np.ndarray, row: Mapping) -> str:
@@ -165,6 +165,10 @@ ALONE_CHECKS = (
     Check("at rest<br>|gyro|<br>(°/s)", 10.0, 60.0, lambda row: row["rest_deg_s"],
           lambda row: f"{row['rest_deg_s']:.0f}",
           lambda row: f"gyroscope at rest {row['rest_deg_s']:.0f} °/s"),
+    Check("harness<br>rolled (°)<br>(slips)", 10.0, 90.0, lambda row: row["roll_deg"],
+          lambda row: f"{row['roll_deg']:.0f}" + (f" ({row['slips']:.0f})" if row["slips"] else ""),
+          lambda row: f"harness rolled through {row['roll_deg']:.0f}°, {row['slips']:.0f} slips"),
+    _share("swapped", "animals<br>swapped<br>(%)", "animals swapped in", 0.0, 0.3, lambda row: True),
     Check("labelled<br>(%)", 1.0, 2.0, lambda row: row["labelled_frames"] / row["frames"],
           lambda row: f"{100 * row['labelled_frames'] / row['frames']:.0f}", lambda row: ""),
     Check("labels<br>contradict<br>(%)", 0.005, 0.05, _conflicts, lambda row: f"{100 * _conflicts(row):.1f}",
@@ -180,7 +184,8 @@ ALONE = len(ALONE_CHECKS)
 
 SCRIPT = """
 const plot = document.getElementById("plot"), part = document.getElementById("part"), S = DATA.sessions.length;
-const escaped = text => text.replace(/</g, "&lt;"), CELL = 66, TALL = 28;
+const escaped = text => text.replace(/</g, "&lt;"), CELL = 66, LEAST = 48, TALL = 28;
+const MOST_SHARE = 0.78;  // of the width for cells, the rest for words
 function wrapped(text, length) {  // two lines at most
   const cut = text.length > length ? text.lastIndexOf(" ", length) : text.length, rest = text.slice(cut + 1);
   const second = rest.length > length ? rest.slice(0, length) + " …" : rest;
@@ -200,8 +205,8 @@ function show() {
   const shown = [...Array(all ? S : Math.min(DATA.rows, S - first)).keys()].map(i => i + first);
   const rowPx = all ? Math.max(2, Math.min(14, 1600 / S)) : TALL, y = shown.map((_, i) => i);
   const left = 16 + 7.2 * Math.max(8, ...shown.map(s => DATA.sessions[s].length));
-  const width = Math.max(900, document.documentElement.clientWidth - 60);
-  const share = Math.min(CELL * Q / (width - left - 20), 0.78);
+  const width = Math.max(900, document.documentElement.clientWidth - 60, left + 20 + LEAST * Q / MOST_SHARE);
+  const share = Math.min(CELL * Q / (width - left - 20), MOST_SHARE);
   const letters = Math.floor(((1 - share) * (width - left - 20) - 16) / 5.3);
   const heat = {type: "heatmap", x: DATA.checks.map((_, q) => q), y, z: shown.map(s => trouble[s]),
     zmin: 0, zmax: 1, showscale: false, colorscale: DATA.colours, xgap: 1, ygap: all ? 0 : 1, hoverongaps: false,

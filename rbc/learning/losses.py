@@ -104,7 +104,8 @@ def class_alignment_loss(z: Tensor, soft: Tensor, centre: Tensor) -> Tensor:
 
 def consistency_targets(probability: Tensor, similarity: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
     """Targets and weights (..., C) for the strong view: present where the probability reaches the threshold, or
-    the similarity does and the probability leans that way; absent where the probability is below 1 - threshold. FixMatch, arXiv 2001.07685."""
+    the similarity does and the probability leans that way; absent where the probability is below 1 - threshold.
+    FixMatch, arXiv 2001.07685."""
     present = (probability >= threshold) | ((similarity >= threshold) & (probability >= 0.5))
     absent = probability <= 1 - threshold
     return present.to(probability.dtype), (present | absent).to(probability.dtype)

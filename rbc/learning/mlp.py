@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as nnf
 from torch import Tensor, nn
 
 from rbc.learning import losses
@@ -69,6 +68,19 @@ def head_inputs(read: Read, windows: tuple[int, ...], start: int, stop: int) -> 
     return inputs
 
 
+class MemberLinear(nn.Module):
+    """A linear map per member: its hidden units, side by side with the others' (N, E H), to (E, N, C)."""
+
+    def __init__(self, members: int, hidden_dim: int, behaviours: int):
+        super().__init__()
+        bound = hidden_dim**-0.5
+        self.weight = nn.Parameter(torch.empty(members, hidden_dim, behaviours).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(members, 1, behaviours))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, hidden.unflatten(1, (len(self.weight), -1)).transpose(0, 1), self.weight)
+
+
 class WindowMlp(nn.Module):
     """E members of an MLP per head; their probabilities are averaged."""
 
@@ -81,25 +93,23 @@ class WindowMlp(nn.Module):
         self.step = max(map(step_of, windows), default=1)
         self.reach = -(-(max(windows, default=0) // 2 + self.step) // self.step) * self.step
         widths = [d_model * (1 + 3 * len(windows)) + f * (1 + 2 * len(windows)) for f in (*features, sum(features))]
-        # members side by side: one product for the wide inputs that they share, then each its own hidden units
+        # one product for the wide inputs that members share, then each its own hidden units
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Linear(width, members * hidden_dim), nn.GELU(), nn.Dropout(dropout),
-                          nn.Unflatten(1, (-1, 1)),
-                          nn.Conv1d(members * hidden_dim, members * behaviours, 1, groups=members))
+                          MemberLinear(members, hidden_dim, behaviours))
             for width in widths
         )
 
     def forward(self, inputs: list[Tensor]) -> Tensor:
         """Logits (E, N, M, C) of the heads' inputs (N, I)."""
-        logits = torch.stack([head(x) for head, x in zip(self.heads, inputs, strict=True)], 1)  # (N, M, E C, 1)
-        return logits.unflatten(2, (self.members, -1))[..., 0].movedim(2, 0)
+        return torch.stack([head(x) for head, x in zip(self.heads, inputs, strict=True)], 2)
 
     def set_prior(self, prevalence: Tensor) -> None:
         """Start every member at the behaviours' prevalence (C,)."""
         bias = torch.logit(prevalence.clamp(1e-3, 1 - 1e-3))
         with torch.no_grad():
             for head in self.heads:
-                head[-1].bias.copy_(bias.repeat(self.members))
+                head[-1].bias.copy_(bias.expand_as(head[-1].bias))
 
     @torch.inference_mode()
     def probability(self, read: Read, start: int = 0, stop: int | None = None) -> np.ndarray:
@@ -114,11 +124,11 @@ class WindowMlp(nn.Module):
     def said(self, m: int, latent: np.ndarray | Tensor, features: np.ndarray | Tensor, start: int,
              stop: int) -> np.ndarray:
         """(n, C) probabilities by one head, as of `probability`."""
-        layer, last = self.heads[m][0], self.heads[m][-1]
-        hidden = nnf.gelu(self._first(layer, torch.as_tensor(latent), torch.as_tensor(features), start, stop))
-        own = hidden.unflatten(1, (self.members, -1)).transpose(0, 1)  # (E, n, H)
-        weight, bias = (x.unflatten(0, (self.members, -1)) for x in (last.weight[..., 0], last.bias))
-        return torch.sigmoid(torch.baddbmm(bias[:, None], own, weight.mT)).mean(0).cpu().numpy()
+        first, *others = self.heads[m].eval()
+        x = self._first(first, torch.as_tensor(latent), torch.as_tensor(features), start, stop)
+        for layer in others:
+            x = layer(x)
+        return torch.sigmoid(x).mean(0).cpu().numpy()  # of logits (E, n, C)
 
     def _first(self, layer: nn.Linear, latent: Tensor, features: Tensor, start: int, stop: int) -> Tensor:
         """What the first layer makes of `head_inputs`: of a line between two places it makes the line between what it
@@ -165,18 +175,20 @@ class FrameSet:
 
 
 def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight: Tensor, left_out: Tensor, *,
-              epochs: int, batch_size: int, lr: float, weight_decay: float, negative_focus: float, chance: Chance,
-              scratch: Path, name: str) -> tuple[WindowMlp, list[dict]]:
+              epochs: int, batch_size: int, lr: float, weight_decay: float, balance: float, negative_focus: float,
+              chance: Chance, scratch: Path, name: str) -> tuple[WindowMlp, list[dict]]:
     """The averaged members and the history of training on gathered frames, soft targets and weights (N, C); left_out
-    (E, G) as of `rbc.scoring.calibration.folds`."""
+    (E, G) as of `rbc.scoring.calibration.folds`. Frames are drawn by `odds_of_frames`."""
     *x, there, group = frames
     teacher = copy.deepcopy(mlp).requires_grad_(False).eval()
     rows = torch.nonzero((weight > 0).any(1))[:, 0]
+    odds = odds_of_frames(target[rows], weight[rows], balance).double().cumsum(0)
     per_epoch = max(len(rows) // batch_size, 1)
     learns = (~left_out).float()  # (E, G)
 
     def step(_: int) -> dict[str, Tensor]:
-        drawn = rows[torch.randint(0, len(rows), (batch_size,), generator=chance.generator)]
+        ticket = torch.rand(batch_size, generator=chance.generator, dtype=torch.double) * odds[-1]
+        drawn = rows[torch.searchsorted(odds, ticket).clamp_max(len(rows) - 1)]
         logits = mlp([head[drawn].float() for head in x])  # (E, N, M, C)
         share = weight[drawn][None, :, None] * there[drawn].float()[None, :, :, None]
         share = share * learns[:, group[drawn], None, None]
@@ -186,6 +198,14 @@ def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight
     history = fit(mlp, step, steps=epochs * per_epoch, lr=lr, weight_decay=weight_decay, weights={"bce": 1.0},
                   chance=chance, scratch=scratch, name=name, teacher=teacher, ema=0.98, epoch_steps=per_epoch)
     return teacher, history
+
+
+def odds_of_frames(target: Tensor, weight: Tensor, balance: float) -> Tensor:
+    """(N,) how often to draw each frame: by the rarest behaviour that it carries, of soft targets and weights (N, C); a
+    behaviour's frames count by its share of the frames to the power of -balance."""
+    carried = target * (weight > 0)  # (N, C)
+    share = carried.mean(0).clamp_min(1 / len(target))
+    return (carried * share**-balance).amax(1).clamp_min(1.0)
 
 
 @torch.inference_mode()

@@ -23,7 +23,7 @@ STRIDE = 4  # neighbouring unlabelled frames say much the same
 
 def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray], guessed: Mapping[str, tuple],
                groups: Mapping[str, str], *, hidden_dim: int, windows: tuple[int, ...], members: int, n_cycles: int,
-               epochs: int, batch_size: int, lr: float, weight_decay: float, negative_focus: float,
+               epochs: int, batch_size: int, lr: float, weight_decay: float, balance: float, negative_focus: float,
                pseudo_weight: float, negative_weight: float, pseudo: dict, chance: Chance,
                scratch: Path) -> tuple[WindowMlp, dict[str, np.ndarray], list[dict]]:
     """The MLP of the last round, what members that did not learn from a session's group say of it, and the history.
@@ -55,7 +55,7 @@ def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray],
         fresh = WindowMlp(d_model, widths, behaviours, windows, hidden_dim, members)
         fresh.set_prior(torch.as_tensor(prevalence(labels), dtype=torch.float32))
         mlp, rows = train_mlp(fresh, gathered, target, weight, left_out, epochs=epochs, batch_size=batch_size, lr=lr,
-                              weight_decay=weight_decay, negative_focus=negative_focus, chance=chance,
+                              weight_decay=weight_decay, balance=balance, negative_focus=negative_focus, chance=chance,
                               scratch=scratch / str(cycle), name=f"train_mlp {cycle + 1}/{n_cycles}")
         history += [{**row, "epoch": cycle * epochs + row["epoch"], "cycle": cycle + 1} for row in history_rows(rows)]
         opinion = dict(zip(looked, np.split(second_opinion(mlp, gathered, left_out), ends), strict=True))

@@ -25,7 +25,7 @@ def align(raw: Raw, settings: Settings) -> Session:
 
     Of a day each array takes hundreds of MB: what is no longer needed is let go of.
     """
-    raw = wearer.settle(raw, **settings.turning)
+    raw = wearer.settle(raw, settings)
     row, tracks, rate = raw.row, raw.tracks is not None, settings.rate_hz
     raw, points, length = _clean(raw, settings)
     time = make_grid(*extent(raw), rate)
@@ -199,6 +199,7 @@ def _report(raw: Raw, clock: Clock, mount: str, held: dict) -> dict:
         "two_clocks": raw.imu is not None and not raw.one_clock, "mount": mount, "mounting": held, "sources": hashes,
         "keypoints": list(raw.keypoints),
         **({"others": list(raw.tracks.others)} if raw.tracks and raw.tracks.others else {}),
+        **({"swaps": [list(swap) for swap in raw.swaps]} if raw.swaps is not None else {}),
         **rates,
         "px_per_cm": raw.row.px_per_cm if np.isfinite(raw.row.px_per_cm) else None,
         "manifest": {"day": raw.row.day, "arena": raw.row.arena, **raw.row.extra},

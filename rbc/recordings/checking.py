@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from rbc.recordings import labelling, physics, wearer
 from rbc.recordings.alignment import extent, sync_problems
-from rbc.recordings.arrays import is_arrays
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.geometry import unite_keypoints
 from rbc.recordings.manifest import Row, read_rows
@@ -104,8 +103,7 @@ def look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look
     try:
         raw = translate(read_raw(row, settings.behaviours), ontology.aliases)
     except RecordingError as error:
-        said = not sound and not row.imu_units and row.imu and not is_arrays(row.imu[0])  # by the row's own problems
-        return Look(tuple(problem for problem in error.problems if not (said and "imu_units: ''" in problem)))
+        return Look(tuple(error.problems))
     behaviours = settings.behaviours or raw.behaviours
     has = replace(Look(), behaviours=raw.behaviours, keypoints=raw.keypoints)
     if not sound:
@@ -114,11 +112,11 @@ def look(item: tuple[Row, bool], settings: Settings, ontology: Ontology) -> Look
     wrong, unworn = physics.unit_problems(rest, row.imu_units), []
     # in a wrong unit nothing turns as it should, nor does a wrong animal
     try:
-        raw = wearer.settle(raw, **settings.turning) if not wrong else raw
+        raw = wearer.settle(raw, settings) if not wrong else raw
     except RecordingError as error:
         unworn = error.problems
     if not (wrong or unworn):
-        wrong = physics.turning_problems(raw, settings.min_likelihood, settings.body_axis, settings.head_axis)
+        wrong = physics.turning_problems(raw, settings)
     where = f"session {row.session}: {'; '.join(map(str, row.imu))}"
     problems = label_problems(raw, behaviours) + unworn + [f"{where}: {problem}" for problem in wrong]
     problems += sync_problems(raw, settings) if not (wrong or unworn) else []

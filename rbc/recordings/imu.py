@@ -50,9 +50,12 @@ def read_imu(
     columns are not read but for `channel`, lines above the header neither. `units` is the manifest's cell; `rate_hz`
     (NaN = not stated) guards the time unit and gives a sample counter its seconds; `repairs` are those that the
     manifest declares.
-    Raises RecordingError: missing column, numbers that do not parse, time that does not increase, all-NaN columns.
+    Raises RecordingError: no units, missing column, numbers that do not parse, time that does not increase, all-NaN
+    columns.
     """
     chapters, problems = [], []
+    if not units:
+        problems.append(f"{paths[0]}: imu_units is empty; needs the units of acc and gyro, such as 'g,deg/s'")
     for path in paths:
         chapter, found = _read_chapter(Path(path), units, rate_hz, repairs, channel)
         chapters.append(chapter)
@@ -101,7 +104,7 @@ def _read_chapter(
     columns = [attempt(numbers, path, table[name], channels.columns[name]) for name in names]
     further = attempt(_channel, path, table, channel) if channel else np.zeros(0)
     parsed = all(column is not None for column in columns)
-    values = attempt(convert, path, names, columns, units) if parsed else None
+    values = attempt(convert, path, names, columns, units) if parsed and units else None
     stamps = attempt(read_stamps, path, table)
     if stamps is not None and problems:
         rows = np.arange(len(table))[:, None] if values is None else values

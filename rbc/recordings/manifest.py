@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rbc.recordings.arrays import is_arrays
 from rbc.recordings.cells import file_problem, parse_labels, parse_span
+from rbc.recordings.clock import WIDEST_RATE
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.layouts import find_layout
 from rbc.recordings.pairs import parse_pairs
@@ -25,6 +26,7 @@ OPTIONAL = ("day", "arena", "scored", "individual", "setup", "pose_times", "imu_
 CARRIED = ("video", "arena_corners", "sex", "condition")
 LABELLING = ("labels", "scored", "span")
 MOUNTS = ("", "head", "back")
+WIDEST_PPM = 1e6 * WIDEST_RATE
 
 
 @dataclass(frozen=True)
@@ -182,8 +184,6 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
     rate = number("pose_rate_hz")
     if pose and not text("pose_rate_hz") and not all(map(is_arrays, pose)):
         problems.append(f"{where}: pose_rate_hz is empty; needs the video's frames per second")
-    if not all(map(is_arrays, imu)) and not text("imu_units"):
-        problems.append(f"{where}: imu_units is empty; needs the units of acc and gyro, such as 'g,deg/s'")
     inline = "=" in text("sync")
     sync, found = parse_pairs(text("sync") if inline else "")
     problems += [f"{where}: {problem}" for problem in found]
@@ -196,7 +196,8 @@ def _row(root: Path, where: str, cells: dict[str, str], pattern: re.Pattern) -> 
         problems.append(f"{where}: sync {text('sync')!r} with sync_video {text('sync_video')!r}; needs imu:<column> of "
                         "the IMU's file and one table of the LED's brightness, or neither")  # fmt: skip
     offset_s = number("imu_offset_s", -1e8, 1e8, "seconds to add to camera time for IMU time")
-    drift_ppm = number("imu_drift_ppm", -2000.0, 2000.0, "parts per million between -2000 and 2000")
+    drift_ppm = number("imu_drift_ppm", -WIDEST_PPM, WIDEST_PPM,
+                       f"parts per million between -{WIDEST_PPM:.0f} and {WIDEST_PPM:.0f}")  # fmt: skip
     if text("sync") and text("imu_offset_s"):
         problems.append(f"{where}: sync and imu_offset_s both fix the clocks; needs one of them")
     if text("imu_drift_ppm") and not (text("sync") or text("imu_offset_s")):

@@ -136,8 +136,8 @@ def fit_heading(
 
     moved m/s², the acceleration without gravity, and lean, the upward direction, are x + iy (T,) in levelled sensor axes
     on a grid of `rate_hz`; paths, complex (T,) px of points of the body, y up; angle (T,) rad of the body axis; NaN
-    where missing. In the plane the acceleration that is felt, turned by the angle, must be that of a tracked point plus a lever arm; the point that
-    agrees best is used. `nods` says that tilt is mostly pitch, as on a head.
+    where missing. In the plane the acceleration that is felt, turned by the angle, must be that of a tracked point plus
+    a lever arm; the point that agrees best is used. `nods` says that tilt is mostly pitch, as on a head.
     """
     best = None
     axis = np.exp(1j * angle)

@@ -54,6 +54,11 @@ class Ontology:
             known("definitions", name)
         return list(dict.fromkeys(found))
 
+    def told(self, behaviour: str) -> str:
+        """A behaviour with its definition, where it has one."""
+        definition = self.definitions.get(behaviour)
+        return f"{behaviour} ({definition})" if definition else behaviour
+
     def conflicts(self, labels: np.ndarray, behaviours: tuple[str, ...]) -> tuple[dict[str, int], np.ndarray]:
         """Frames of each kind of contradiction ('walk with still', 'rearing without stand_up') and all of them (T,)."""
         column = {name: np.asarray(labels[:, c]) for c, name in enumerate(behaviours)}

@@ -15,6 +15,7 @@ from rbc.recordings.geometry import clean_points, lengths
 from rbc.recordings.motion import narrowed, read_motion, seen_axes, turnings
 from rbc.recordings.mounting import unrest
 from rbc.recordings.raw import Raw
+from rbc.recordings.settings import Settings
 from rbc.recordings.turning import Turning
 from rbc.recordings.units import ACC_UNITS, GRAVITY, GYRO_UNITS, read_units
 
@@ -108,16 +109,14 @@ def unit_problems(rest: Rest, units: str) -> list[str]:
     return problems
 
 
-def turning_problems(
-    raw: Raw, min_likelihood: float, body_axis: tuple[str, ...], head_axis: tuple[str, ...]
-) -> list[str]:
+def turning_problems(raw: Raw, settings: Settings) -> list[str]:
     """Where camera and gyroscope agree on when the animal turns, but neither on the way nor on how fast."""
-    axes = seen_axes(raw, body_axis, head_axis)
+    axes = seen_axes(raw, settings.body_axis, settings.head_axis)
     motion = read_motion(raw) if axes else None
     if motion is None or motion.gyro is None:
         return []
     raw = narrowed(raw, axes)
-    pairs = turnings(raw, clean_points(raw.tracks.points, min_likelihood), motion, axes).values()
+    pairs = turnings(raw, clean_points(raw.tracks.points, settings.min_likelihood), motion, axes).values()
     found = [(search(pair, RATE_ERROR), pair) for pair in pairs if enough(pair)]
     if not found:
         return []

@@ -16,7 +16,7 @@ from rbc.recordings.quality import SPREADS, Quantiles, describe, distances
 from rbc.recordings.raw import read_raw
 from rbc.recordings.session import NOT_SCORED, Session
 from rbc.recordings.settings import Settings
-from rbc.recordings.slip import slip_note
+from rbc.recordings.slip import slip_columns, slip_note
 
 NO_ONTOLOGY = Ontology()
 
@@ -65,7 +65,7 @@ def _far(groups: dict[str, tuple[float, str]]) -> dict:
 
 def table_row(session: Session, rest: Rest, ontology: Ontology) -> dict:
     """A session's row of plots/align_data.csv."""
-    report, clock = session.report, session.report["clock"]
+    report, clock, length_s = session.report, session.report["clock"], len(session) / session.rate_hz
     state = "accepted" if clock["accepted"] else "refused"
     if not report["two_clocks"]:
         state = "shared" if report["imu_rate_hz"] or session.ready_imu_names else "none"
@@ -78,6 +78,7 @@ def table_row(session: Session, rest: Rest, ontology: Ontology) -> dict:
     notes += report.get("notes", [])
     ms = {name: None if clock[name] is None else 1000 * clock[name] for name in ("offset_s", "offset_se_s")}
     own = report["two_clocks"] and clock["accepted"]
+    swaps = report.get("swaps")
     return {
         "session": session.name, "animal": session.animal, "frames": len(session),
         "labelled_frames": int((session.labels != NOT_SCORED).any(1).sum()),
@@ -89,6 +90,8 @@ def table_row(session: Session, rest: Rest, ontology: Ontology) -> dict:
         "pose_rate_hz": report["pose_rate_hz"], "imu_rate_hz": report["imu_rate_hz"],
         "rest_g": rest.acc_g, "rest_deg_s": rest.turn_deg_s, "conflict_frames": int(contradicting.sum()),
         "mounting": report["mount"] or "unknown", "heading_se_deg": mounted.get("heading_se_deg"),
+        **slip_columns(mounted), "swaps": np.nan if swaps is None else len(swaps),
+        "swapped": np.nan if swaps is None else sum(stop - start for start, stop, _ in swaps) / length_s,
         "note": "; ".join(filter(None, notes)),
     }
 

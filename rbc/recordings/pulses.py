@@ -111,8 +111,8 @@ def match_edges(camera_s: np.ndarray, imu_s: np.ndarray) -> tuple[np.ndarray, np
         found = [_search(camera_s, imu_s[s : s + CHUNK]) for s in starts]
     count, runner_up, lag_s, centre_s, rate = max(found, key=lambda f: f[0] - f[1])
     if count < LEAST or count < LEAD * runner_up:
-        return none, none, (f"{count} pulses match at best, {runner_up} elsewhere; needs {LEAST}, and pulses whose "
-                            "spacing is irregular")  # fmt: skip
+        return none, none, (f"{count} pulses match at best, {runner_up} elsewhere; needs {LEAST}, pulses whose "
+                            f"spacing is irregular, and rates right to {100 * MAX_RATE:g} %")  # fmt: skip
     i, j = _grow(camera_s, imu_s, lag_s, centre_s, rate)
     line = np.polyfit(camera_s[i], imu_s[j] - camera_s[i], 1)
     there = camera_s + np.polyval(line, camera_s)

@@ -43,6 +43,8 @@ class Raw:
     """What was found with the camera's stamps and with `pairs`."""
     wearer_notes: tuple[str, ...] = ()
     """Which of several animals wears the IMU, and where the tracker swapped them."""
+    swaps: tuple[tuple[float, float, str], ...] | None = None
+    """(start s, stop s of camera time, with whom) of these stretches; None = they were not looked for."""
 
     @property
     def behaviours(self) -> tuple[str, ...]:

@@ -13,9 +13,3 @@ class Settings:
     min_clock_correlation: float
     body_axis: tuple[str, str]
     head_axis: tuple[str, str]
-
-    @property
-    def turning(self) -> dict:
-        """What it takes to compare the turning of animals with the IMU's."""
-        return {"min_likelihood": self.min_likelihood, "body_axis": self.body_axis, "head_axis": self.head_axis,
-                "min_correlation": self.min_clock_correlation}  # fmt: skip

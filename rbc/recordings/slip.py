@@ -79,6 +79,13 @@ def slip_note(mounted: dict) -> str:
     return f"sensor slipped by {', '.join([*shown, *more])} (± {mounted['slip_se_deg']:.0f}°); taken back"
 
 
+def slip_columns(mounted: dict) -> dict[str, float]:
+    """How many slips, and over how much the harness rolled in all; NaN where that was not looked for."""
+    known = mounted.get("heading_se_deg", np.inf) <= HEADING_SE_DEG
+    return {"slips": len(mounted.get("slips", ())) if known else np.nan,
+            "roll_deg": mounted.get("roll_deg", 0.0) if known else np.nan}  # fmt: skip
+
+
 def moving_seconds(time_s: np.ndarray, up: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Time (K,) and median roll and pitch (K,), rad, of each second in which the animal mostly moves on its feet."""
     lying = np.arcsin(np.clip(np.abs(up[:, 0]), 0, 1)) > np.deg2rad(STEEP_DEG)

@@ -2,10 +2,14 @@
 
 from rbc.recordings.checking import Checked
 from rbc.recordings.names import SHOWN, alike, few
+from rbc.recordings.ontology import Ontology
+
+NO_ONTOLOGY = Ontology()
 
 
-def summary(found: Checked) -> str:
-    """Sessions, animals, minutes, labelled minutes, modalities and behaviours, then what is odd session by session."""
+def summary(found: Checked, ontology: Ontology = NO_ONTOLOGY) -> str:
+    """Sessions, animals, minutes, labelled minutes, modalities and behaviours with their definitions, then what is odd
+    session by session."""
     looks = found.looks
     used = [row for row in found.rows if row.session in looks]
     animals = dict.fromkeys(row.animal for row in used)
@@ -21,7 +25,7 @@ def summary(found: Checked) -> str:
         "labelled minutes": f"{labelled / 60:.1f} in {sum(look.labelled_s > 0 for look in looks.values())} sessions",
         "modalities": ", ".join(f"{count} {kind}" for kind, count in modalities.items() if count),
         "keypoints": ", ".join(found.keypoints) or "none",
-        "behaviours": ", ".join(found.behaviours) or "none",
+        "behaviours": ", ".join(map(ontology.told, found.behaviours)) or "none",
     }
     odd = [f"odd: {warning}" for warning in alike("animals", animals)]
     odd += [f"odd: {name}: {warning}" for name, look in looks.items() for warning in look.warnings]

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rbc.recordings.clock import Clock
+from rbc.recordings.clock import WIDEST_RATE, Clock
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.pairs import Pairs
-from rbc.recordings.steps import QUARTZ, SURE_SE, stairs, stretches
+from rbc.recordings.steps import NO_QUARTZ, QUARTZ, SURE_SE, stairs, stretches
 
 TOLERANCE_S = 0.040
 """A pair lies this near the line, and the line this near the signals' clock; a frame where that is longer."""
-MAX_DRIFT, STEEPEST = 2e-3, 1e-2
-"""Of two clocks, one perhaps a count of frames at 29.97 taken for 30; what is drawn to be refused as steeper."""
+USUAL_DRIFT, STEEPEST = 2e-3, 0.1
+"""Of two clocks, one perhaps a count of frames at 29.97 taken for 30; what is drawn to be refused as steeper than what
+the signals' clock may be."""
 MOST = 60
 """Pairs from which the lines are drawn that the most pairs agree with."""
 
@@ -30,7 +31,7 @@ class Line:
     """Standard error of the lag at `centre_s`."""
     drift_se: float
     held: str = ""
-    """Why the drift is not the pairs'."""
+    """Why the drift is not the pairs' own."""
 
     def lag(self, time_s: np.ndarray) -> np.ndarray:
         return self.lag_s + self.drift * (time_s - self.centre_s)
@@ -55,10 +56,13 @@ def sync_clock(pairs: Pairs, frame_s: np.ndarray, imu_period_s: float, signals: 
         if problems:
             continue
         line = fit_line(pairs.camera_s, lags, pairs.drift_ppm * 1e-6, grain, tolerance, frame_s[[0, -1]])
-        if abs(line.drift) > MAX_DRIFT:
+        if abs(line.drift) > WIDEST_RATE:
             problems = [f"sync: {len(pairs.places)} pairs drift by {1e6 * line.drift:.0f} ± {1e6 * line.drift_se:.0f} "
-                        f"ppm; clocks differ by {1e6 * MAX_DRIFT:.0f} at most: a wrong pair or rate?"]  # fmt: skip
+                        f"ppm; clocks differ by {1e6 * WIDEST_RATE:.0f} at most: a wrong pair or rate?"]  # fmt: skip
             continue
+        if line.held and signals.accepted and abs(signals.drift_ppm) > 1e6 * NO_QUARTZ:
+            line = replace(line, drift=1e-6 * signals.drift_ppm, drift_se=1e-6 * signals.drift_se_ppm,
+                           held="drift of the signals")  # fmt: skip
         lag, se = line.lag(frame_s) + stairs(len(frame_s), at), line.se(frame_s)
         own = SURE_SE * se <= tolerance
         apart = np.abs(lag + frame_s - signals.camera_to_imu(frame_s))
@@ -109,7 +113,7 @@ def fit_line(
     scatter = _scatter(lags_s - drift * away, 2, grain_s)
     drift_se = float(scatter * np.sqrt(count) / np.sqrt(away @ away))
     line = Line(*_level(lags_s, centre), drift, scatter, drift_se)
-    harmless = (SURE_SE * line.se(ends_s) <= tolerance_s).all() and abs(drift) <= MAX_DRIFT
+    harmless = (SURE_SE * line.se(ends_s) <= tolerance_s).all() and abs(drift) <= USUAL_DRIFT
     known = drift_se <= QUARTZ or abs(drift) > 3 * QUARTZ + 4 * drift_se
     return line if harmless or known else unknown
 
@@ -164,4 +168,5 @@ def _reason(pairs: Pairs, line: Line, signals: Clock, apart_s: np.ndarray) -> st
         check = "the signals are sure where it is not: nothing to compare"
     else:
         check = f"the signals cannot decide ({signals.reason})"
-    return "; ".join(filter(None, [f"clock of {_of(pairs)}", line.held, check]))
+    differ = f"the clocks differ by {100 * line.drift:.2f} %" if abs(line.drift) > NO_QUARTZ else ""
+    return "; ".join(filter(None, [f"clock of {_of(pairs)}", line.held, differ, check]))

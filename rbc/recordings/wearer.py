@@ -11,12 +11,13 @@ from scipy.ndimage import label
 from rbc.recordings import clock as clocks
 from rbc.recordings import geometry
 from rbc.recordings import motion as motions
-from rbc.recordings.clock import LEAST_LEAD, LEAST_SCORE
+from rbc.recordings.clock import LEAST_LEAD, LEAST_SCORE, WIDEST_RATE
 from rbc.recordings.correlogram import search
 from rbc.recordings.deeplabcut import Tracks
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.physics import RATE_ERROR, enough
 from rbc.recordings.raw import Raw
+from rbc.recordings.settings import Settings
 from rbc.recordings.steps import follow
 from rbc.recordings.syncline import sync_clock
 from rbc.recordings.turning import Turning
@@ -35,9 +36,7 @@ SWAPPED, DOUBTFUL = 0.99, 0.05
 """A swap is a stretch in which the chance of another animal exceeds the second throughout and the first somewhere."""
 
 
-def settle(
-    raw: Raw, *, min_likelihood: float, body_axis: tuple[str, ...], head_axis: tuple[str, ...], min_correlation: float
-) -> Raw:
+def settle(raw: Raw, settings: Settings) -> Raw:
     """The recording with the tracks of the animal that wears the IMU, missing where the tracker took another for it.
 
     That animal is the row's `individual`; where it names none, the one whose turning correlates clearly best.
@@ -46,17 +45,17 @@ def settle(
     where none is named and none fits clearly.
     """
     tracks, named = raw.tracks, raw.row.individual
-    if tracks is None or not tracks.others or not body_axis:
+    if tracks is None or not tracks.others or not settings.body_axis:
         return raw
     everyone, where = {tracks.individual: tracks.points, **tracks.others}, f"session {raw.row.session}: individual"
     needs = f"needs one of {', '.join(everyone)}: the animal that wears the IMU"
-    motion, axes = motions.read_motion(raw), motions.seen_axes(raw, body_axis, head_axis)
+    motion, axes = motions.read_motion(raw), motions.seen_axes(raw, settings.body_axis, settings.head_axis)
     if motion is None or motion.gyro is None or not axes:
         if named:
             return raw
         raise RecordingError(f"{where} is empty, and no gyroscope or no axis of the body is there to tell by; {needs}")
     by_mount = {
-        name: motions.turnings(raw, geometry.clean_points(points, min_likelihood), motion, axes)
+        name: motions.turnings(raw, geometry.clean_points(points, settings.min_likelihood), motion, axes)
         for name, points in everyone.items()
     }
     try:
@@ -68,19 +67,22 @@ def settle(
     alike = {name: float(np.nan_to_num(clocks.correlation(pair, lag_s))) for name, pair in pairs.items()}
     best, second = sorted(alike, key=alike.get, reverse=True)[:2]
     seen = "turning correlates with the gyroscope's: " + ", ".join(f"{name} {r:.2f}" for name, r in alike.items())
-    if named and alike[best] < min_correlation:
+    if named and alike[best] < settings.min_clock_correlation:
         return raw
-    if not named and alike[best] < max(alike[second] + LEAD, min_correlation):
+    if not named and alike[best] < max(alike[second] + LEAD, settings.min_clock_correlation):
         raise RecordingError(f"{where} is empty, and {seen}; {needs}")
     if named and alike[best] >= alike[named] + LEAD:
         raise RecordingError(f"{where} {named!r}: {seen}; {needs}: {best}?")
     worn = named or best
-    notes, hidden = [] if named else [f"individual {best}: {seen}"], np.zeros(len(raw.frame_s), bool)
+    hidden, stretches = np.zeros(len(raw.frame_s), bool), []
     for frames, other in swaps(pairs, lag_s, worn, pairs[best]):
         hidden[frames] = True
-        start, stop = raw.frame_s[frames[[0, -1]]]
-        notes.append(f"swap with {other} at {start:.0f}-{stop:.0f} s")
-    return replace(raw, tracks=_worn(tracks, everyone, worn, hidden), wearer_notes=tuple(notes))
+        stretches.append((*raw.frame_s[frames[[0, -1]]].tolist(), other))
+    notes = [] if named else [f"individual {best}: {seen}"]
+    notes += [f"swap with {other} at {start:.0f}-{stop:.0f} s" for start, stop, other in stretches]
+    return replace(
+        raw, tracks=_worn(tracks, everyone, worn, hidden), wearer_notes=tuple(notes), swaps=tuple(stretches)
+    )
 
 
 def _compare(raw: Raw, by_mount: dict[str, dict[str, Turning]]) -> tuple[np.ndarray, dict[str, Turning]]:
@@ -95,10 +97,13 @@ def _compare(raw: Raw, by_mount: dict[str, dict[str, Turning]]) -> tuple[np.ndar
         lag_s = fixed.camera_to_imu(raw.frame_s) - raw.frame_s
         _, mount = max(flat, key=lambda key: np.nan_to_num(clocks.correlation(flat[key], lag_s)))
     else:
-        found = {key: search(pair, RATE_ERROR) for key, pair in flat.items()}
-        key = max(found, key=lambda key: found[key].score)
-        best, mount = found[key], key[1]
-        if best.score < LEAST_SCORE or best.score < LEAST_LEAD * best.runner_up:
+        for max_rate in (RATE_ERROR, WIDEST_RATE):
+            found = {key: search(pair, max_rate) for key, pair in flat.items()}
+            key = max(found, key=lambda key: found[key].score)
+            best, mount = found[key], key[1]
+            if best.score >= max(LEAST_SCORE, LEAST_LEAD * best.runner_up):
+                break
+        else:
             raise RecordingError(
                 f"nobody turns as the gyroscope does: best match {best.score:.1f} deviations high, mirrored "
                 f"{best.negative:.1f}, needed {LEAST_SCORE:g}; elsewhere {best.runner_up:.1f}"

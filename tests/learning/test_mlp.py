@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from tiny import same_bytes
 
 from rbc.learning import mlp as mlp_module
-from rbc.learning.mlp import FrameSet, WindowMlp, head_inputs, second_opinion, step_of, train_mlp, window_statistics
+from rbc.learning.mlp import (
+    FrameSet,
+    WindowMlp,
+    head_inputs,
+    odds_of_frames,
+    second_opinion,
+    step_of,
+    train_mlp,
+    window_statistics,
+)
 from rbc.learning.training import Chance
 from rbc.scoring.calibration import folds
 
@@ -111,15 +120,15 @@ def test_members_lie_side_by_side_and_have_weights_of_their_own():
     for m, (head, x) in enumerate(zip(net.heads, inputs, strict=True)):
         first, last = head[0], head[-1]
         for e in range(3):
-            own, said = slice(8 * e, 8 * e + 8), slice(3 * e, 3 * e + 3)
+            own = slice(8 * e, 8 * e + 8)
             hidden = torch.nn.functional.gelu(x @ first.weight[own].T + first.bias[own])
-            wanted = hidden @ last.weight[said, :, 0].T + last.bias[said]
+            wanted = hidden @ last.weight[e] + last.bias[e]
             torch.testing.assert_close(logits[e, :, m], wanted, atol=1e-5, rtol=1e-4)
     logits[1].square().sum().backward()
     for head in net.heads:
-        for layer, width in ((head[0], 8), (head[-1], 3)):
-            moved = layer.weight.grad.flatten(1).abs().amax(1) > 0
-            assert moved[width : 2 * width].all() and not moved[:width].any() and not moved[2 * width :].any()
+        for layer in (head[0], head[-1]):
+            moved = layer.weight.grad.reshape(3, -1).abs().amax(1) > 0
+            assert moved.tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("chunk", [16, 4096])
@@ -148,7 +157,7 @@ def test_a_second_opinion_is_that_of_the_members_that_left_the_group_out(members
     net, says = mlp(members), torch.linspace(0.1, 0.9, members * 3).reshape(members, 3)  # (E, C) whatever they read
     for head in net.heads:
         head[-1].weight.data.zero_()
-        head[-1].bias.data.copy_(torch.logit(says).flatten())
+        head[-1].bias.data.copy_(torch.logit(says)[:, None])
     frames = FrameSet(WINDOWS)
     for group in (2, 0, 1):
         frames.add(reading(20, seed=group), np.ones((20, 3), bool), np.arange(0, 20, 2), group)
@@ -175,7 +184,7 @@ def two_groups() -> tuple[FrameSet, list, torch.Tensor]:
     return frames, reads[0], torch.from_numpy(sign).repeat(1, 3)
 
 
-TRAINING = dict(batch_size=50, lr=0.03, weight_decay=0.0, negative_focus=0.0, name="mlp")
+TRAINING = dict(balance=0.0, batch_size=50, lr=0.03, weight_decay=0.0, negative_focus=0.0, name="mlp")
 
 
 def trained(scratch, lost: int | None = None, epochs: int = 12):
@@ -204,6 +213,44 @@ def test_a_head_that_is_not_there_learns_nothing(tmp_path):
     assert [same_bytes(*pair) for pair in zip(net.heads, fresh.heads, strict=True)] == [True, False, False]
 
 
+def test_frames_are_drawn_by_their_rarest_behaviour():
+    target = torch.zeros(1000, 2)
+    target[:500, 0] = 1
+    target[500:510, 1] = 1
+    target[495:500, 1] = 0.5  # not sure, and a common one beside it
+    weight = torch.ones_like(target)
+    np.testing.assert_array_equal(odds_of_frames(target, weight, 0.0), np.ones(1000))
+    odds = odds_of_frames(target, weight, 0.5)
+    share = (10 + 5 * 0.5) / 1000
+    np.testing.assert_allclose(odds[[0, 505, 999]], [2**0.5, share**-0.5, 1])
+    np.testing.assert_allclose(odds[495], 0.5 * share**-0.5)
+    weight[:, 1] = 0  # what has no weight is not there
+    np.testing.assert_allclose(odds_of_frames(target, weight, 0.5)[[0, 505]], [2**0.5, 1])
+
+
+def test_rare_frames_come_more_often_where_frames_are_balanced(tmp_path, monkeypatch):
+    """Each frame's number is its only feature: what the network is shown tells which frames were drawn."""
+    shown = []
+    frames, target = FrameSet(()), torch.zeros(1000, 3)
+    target[:10, 0] = 1
+    number = np.arange(1000, dtype="f4")[:, None]
+    nothing = np.zeros((1000, D_MODEL), "f4")
+    frames.add([(nothing, np.repeat(number, w, 1)) for w in (2, 3, 5)], np.ones((1000, 3), bool), np.arange(1000), 0)
+
+    def draw(net, step, **_):
+        net.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0][0][:, -1]))
+        for i in range(40):
+            step(i)
+        return []
+
+    monkeypatch.setattr(mlp_module, "fit", draw)
+    for balance, expected in ((0.0, 0.01), (0.5, 0.1 / 1.09)):
+        train_mlp(mlp(windows=(), dropout=0.0), frames.gather(), target, torch.ones_like(target), left_out(1, 2),
+                  epochs=1, chance=Chance(0), scratch=tmp_path, **{**TRAINING, "batch_size": 250, "balance": balance})
+        assert abs((torch.cat(shown) < 10).float().mean() - expected) < 0.01
+        shown.clear()
+
+
 def test_frames_and_behaviours_without_weight_teach_nothing(tmp_path):
     """The second half of the frames says the opposite and the last behaviour lies, both without a weight."""
     frames, read, target = two_groups()
@@ -220,8 +267,8 @@ def test_frames_and_behaviours_without_weight_teach_nothing(tmp_path):
 
 def same_bytes_of_behaviour(one: WindowMlp, other: WindowMlp, behaviour: int) -> bool:
     """Are the last weights of a behaviour the same in every member and head?"""
-    rows = [e * 3 + behaviour for e in range(one.members)]
-    return all(torch.equal(a[-1].weight[rows], b[-1].weight[rows]) for a, b in zip(one.heads, other.heads, strict=True))
+    return all(torch.equal(a[-1].weight[..., behaviour], b[-1].weight[..., behaviour])
+               for a, b in zip(one.heads, other.heads, strict=True))
 
 
 def test_each_member_learns_what_the_groups_say_that_it_does_not_leave_out(tmp_path):
@@ -244,7 +291,7 @@ def test_labels_of_a_group_do_not_move_the_members_that_leave_it_out(tmp_path, m
 
     def one_step(net, step, **_):
         step(0)["bce"].backward()
-        grown.append([p.grad.unflatten(0, (2, -1)) for p in net.parameters()])  # (E, ...) each
+        grown.append([p.grad.reshape(2, len(p.grad) // 2, -1) for p in net.parameters()])  # (E, ...) each
         return []
 
     monkeypatch.setattr(mlp_module, "fit", one_step)

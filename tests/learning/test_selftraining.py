@@ -13,7 +13,7 @@ from rbc.learning.training import Chance
 from rbc.scoring.calibration import mean_of_heads
 
 SETTINGS = dict(
-    hidden_dim=6, windows=(4,), members=2, n_cycles=2, epochs=2, batch_size=32, lr=0.01, weight_decay=0.01,
+    hidden_dim=6, windows=(4,), members=2, n_cycles=2, epochs=2, batch_size=32, lr=0.01, weight_decay=0.01, balance=0.0,
     negative_focus=1.0, pseudo_weight=0.5, negative_weight=0.3,
     pseudo=dict(threshold=0.9, negative_quantile=0.5, max_share=1.0),
 )

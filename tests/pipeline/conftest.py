@@ -18,6 +18,6 @@ def tour(origin, tmp_path_factory) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def noisy(tour) -> str:
-    """What dvc says while an experiment with more noise in finetune runs in the workspace of the tour."""
-    return tour.dvc("exp", "run", "--name", "noisy", "--set-param", "finetune.noise_std=0.3")
+def each(tour) -> str:
+    """What dvc says while an experiment that learns from each of several annotators runs in the workspace of the tour."""
+    return tour.dvc("exp", "run", "--name", "each", "--set-param", "data.annotators=each")

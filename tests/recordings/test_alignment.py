@@ -209,4 +209,7 @@ def test_roll_of_the_harness_is_taken_back_and_told(monkeypatch):
     back = session.imu[late][:, [0, 2, 1, 3, 5, 4]] * [1, 1, -1, 1, 1, -1]
     np.testing.assert_allclose(back, held.imu[late], atol=1e-5)
     assert session.report["mounting"]["slips"] == [{"time_s": 60.0, "deg": 90.0}]
-    assert "sensor slipped by 90° at 60 s (± 1°); taken back" in table_row(session, at_rest(given), Ontology())["note"]
+    row, before = (table_row(one, at_rest(given), Ontology()) for one in (session, held))
+    assert "sensor slipped by 90° at 60 s (± 1°); taken back" in row["note"]
+    assert [(r["slips"], r["roll_deg"]) for r in (row, before)] == [(1, pytest.approx(90)), (0, 0.0)]
+    assert np.isnan([row["swaps"], row["swapped"]]).all()

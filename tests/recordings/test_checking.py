@@ -49,9 +49,9 @@ def test_what_was_found_is_summed_up(tmp_path):
     look = found.looks["aa1"]
     assert (look.imu, look.pose, look.labelled_s) == (True, True, 3.0) and abs(look.length_s - 3.98) < 1e-9
     assert look.warnings == ("labels contradict: walk with still in 50 frames",)
-    text = summary(found)
+    text = summary(found, Ontology(definitions={"walk": "all four paws step"}))
     for part in ("2, left out cc1 (camera fell)", "2: aa, bb", "0.1 in 2 sessions", "1 imu and pose, 1 pose alone",
-                 "walk, still", "odd: aa1: labels contradict"):
+                 "walk (all four paws step), still", "odd: aa1: labels contradict"):
         assert part in text, text
 
 
@@ -74,9 +74,12 @@ def test_nothing_but_excluded_sessions_is_an_error(tmp_path):
 
 def test_a_row_without_units_is_told_once(tmp_path):
     (tmp_path / "imu.csv").write_text("time_s,acc_x,acc_y,acc_z\n" + "".join(f"{i / 50},0,0,1\n" for i in range(200)))
+    (tmp_path / "more.csv").write_text("time_s,acc_x,acc_y,acc_z\n9,0,0,soon\n9.1,0,0,1\n")
     (tmp_path / "walk.csv").write_text("Behavior,Behavior type,Time\nwalk,START,0.5\nwalk,STOP,1\n")
-    row = {"session": "aa1", "animal": "aa", "pose": "", "imu": "imu.csv", "labels": "walk.csv", "imu_units": ""}
+    row = {"session": "aa1", "animal": "aa", "pose": "", "imu": "imu.csv;more.csv", "labels": "walk.csv", "imu_units": ""}
     with pytest.raises(RecordingError) as error:
         check(tmp_path, [row | {"pose_rate_hz": "", "imu_rate_hz": 50}])
-    assert [problem.count("imu_units is empty") for problem in error.value.problems] == [1, 0]
-    assert "event labels without a span" in error.value.problems[1]
+    units, number, span = error.value.problems
+    assert units.endswith("imu.csv: imu_units is empty; needs the units of acc and gyro, such as 'g,deg/s'")
+    assert units.startswith("session aa1: ") and "more.csv: line 2" in number
+    assert "event labels without a span" in span

@@ -63,6 +63,7 @@ def test_chapters_follow_each_other(tmp_path):
         (["0,0,,1,0,0,0", "1,0,,1,0,0,0"], HEADER, "g,deg/s", "all-NaN column acc_y in 2 rows"),
         (ROWS[:1], HEADER, "g,deg/s", "1 rows of data; needs at least 2"),
         (ROWS, HEADER, "g", "imu_units: 'g' names no unit for gyro"),
+        (ROWS, HEADER, "", "a.csv: imu_units is empty; needs the units of acc and gyro, such as 'g,deg/s'$"),
         (ROWS, HEADER, "G,deg/s", r"unknown unit 'G' \(did you mean 'g'"),
         (ROWS, HEADER, "g,mg", "two units for acc"),
     ],

@@ -7,8 +7,6 @@ from recorded import SETTINGS, raw
 from rbc.recordings.deeplabcut import Tracks
 from rbc.recordings.physics import at_rest, turning_problems, unit_problems
 
-AXES = {"min_likelihood": 0.6, "body_axis": SETTINGS.body_axis, "head_axis": SETTINGS.head_axis}
-
 
 def scaled(acc: float = 1.0, gyro: float = 1.0, **cells):
     """The turning rat of test_alignment, its IMU's numbers wrong by two factors."""
@@ -69,18 +67,18 @@ def test_a_wrong_unit_of_rotation_is_named(stated, factor, likely):
 
 
 def test_a_gyroscope_far_too_small_is_told_by_the_camera():
-    (problem,) = turning_problems(scaled(gyro=np.pi / 180, imu_units="m/s2,deg/s"), **AXES)
+    (problem,) = turning_problems(scaled(gyro=np.pi / 180, imu_units="m/s2,deg/s"), SETTINGS)
     assert "57" in problem and problem.endswith("needs about 1: rad/s taken for deg/s?")
 
 
 def test_camera_and_gyroscope_that_turn_alike_are_no_problem():
-    assert turning_problems(raw(), **AXES) == []
+    assert turning_problems(raw(), SETTINGS) == []
 
 
 @pytest.mark.parametrize("imu_mount", ["head", ""])
 def test_a_mirrored_video_is_refused(imu_mount):
     given = mirrored()
-    (problem,) = turning_problems(replace(given, row=replace(given.row, imu_mount=imu_mount)), **AXES)
+    (problem,) = turning_problems(replace(given, row=replace(given.row, imu_mount=imu_mount)), SETTINGS)
     assert "turn against the gyroscope" in problem and "left and right would swap" in problem
 
 
@@ -88,10 +86,10 @@ def test_a_foreign_imu_is_left_to_the_clock():
     given = raw()
     values = np.array(given.imu.values)
     values[:, 5] = np.roll(values[::-1, 5], 3000)
-    assert turning_problems(replace(given, imu=replace(given.imu, values=values)), **AXES) == []
+    assert turning_problems(replace(given, imu=replace(given.imu, values=values)), SETTINGS) == []
 
 
 def test_nothing_is_compared_where_nothing_can_be():
-    assert turning_problems(raw(imu=None), **AXES) == []
-    assert turning_problems(raw(tracks=None), **AXES) == []
+    assert turning_problems(raw(imu=None), SETTINGS) == []
+    assert turning_problems(raw(tracks=None), SETTINGS) == []
     assert np.isnan(at_rest(raw(imu=None)).acc_g) and unit_problems(at_rest(raw(imu=None)), "") == []

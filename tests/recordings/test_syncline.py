@@ -99,13 +99,31 @@ def test_a_pair_off_the_line_is_named(wrong, off_s):
 
 
 def test_a_drift_that_no_clock_has():
-    with pytest.raises(RecordingError, match=r"^sync: 2 pairs drift by 4587 ± 13 ppm; clocks differ by 2000 at most"):
-        clock_of(pairs(10.0, 1100.0, off_s=(-5.0,)))
-    with pytest.raises(RecordingError, match="20 pairs drift by 2500 ± 6 ppm"):
-        clock_of(pairs(*np.linspace(0, LENGTH_S - 1, 20), drift_ppm=2500.0))
+    with pytest.raises(RecordingError, match=r"^sync: 2 pairs drift by 55046 ± 13 ppm; clocks differ by 51000 at most"):
+        clock_of(pairs(10.0, 1100.0, off_s=(-60.0,)))
+    with pytest.raises(RecordingError, match="20 pairs drift by -52500 ± 6 ppm"):
+        clock_of(pairs(*np.linspace(0, LENGTH_S - 1, 20), drift_ppm=-52_500.0))
     with pytest.raises(RecordingError, match="pair 1100 lies 3600000 ms off the line of 1 of 2 pairs"):
         clock_of(pairs(10.0, 1100.0, off_s=(0.0, 3600.0)))
-    assert abs(clock_of(pairs(10.0, 1100.0, drift_ppm=1001.0)).drift_ppm - 1001.0) < 1e-3
+
+
+@pytest.mark.parametrize("drift_ppm", [1001.0, 10_000.0, -50_000.0])
+def test_a_counter_of_samples_may_be_as_wrong_as_for_the_signals(drift_ppm):
+    truth = FRAME_S * (1 + 1e-6 * drift_ppm) + 7.5
+    drawn = clock_of(pairs(10.0, 600.0, 1100.0, drift_ppm=drift_ppm), by_signals(7.51, drift_ppm))
+    assert f"the clocks differ by {drift_ppm / 1e4:.2f} %; the signals agree within 10 ms" in drawn.reason
+    stated = clock_of(pairs(0.0, stated_ppm=drift_ppm))
+    for clock in (drawn, stated):
+        np.testing.assert_allclose(clock.camera_to_imu(FRAME_S), truth, atol=1e-9)
+        assert abs(clock.drift_ppm - drift_ppm) < 1e-6 and clock.sure(FRAME_S).all()
+
+
+def test_a_single_pair_takes_the_drift_of_signals_that_show_no_quartz():
+    clock = clock_of(pairs(600.0, drift_ppm=10_000.0), by_signals(7.51, 10_000.0))
+    assert (round(clock.drift_ppm), clock.drift_se_ppm) == (10_000, 3.0) and clock.sure(FRAME_S).all()
+    assert "drift of the signals; the clocks differ by 1.00 %; the signals agree within 10 ms" in clock.reason
+    with pytest.raises(RecordingError, match="90 ms apart at"):
+        clock_of(pairs(600.0, drift_ppm=10_000.0), by_signals(7.59, 10_000.0))
 
 
 def test_jitter_of_pairs_in_a_short_recording_is_no_drift():

@@ -42,7 +42,7 @@ def pair(named: str, wearer: str = "rat1", swapped: tuple[float, float] = (0.0, 
 
 
 def settled(given, **changes):
-    return settle(given, **SETTINGS.turning | changes)
+    return settle(given, replace(SETTINGS, **changes))
 
 
 def test_the_animal_that_turns_as_the_imu_does_wears_it():
@@ -51,6 +51,12 @@ def test_the_animal_that_turns_as_the_imu_does_wears_it():
         assert out.tracks.individual == wearer and list(out.tracks.others) == [other]
         assert out.wearer_notes[0].startswith(f"individual {wearer}: turning correlates") and len(out.notes) == 1
         np.testing.assert_array_equal(out.tracks.points, pair(wearer, wearer).tracks.points)
+
+
+def test_the_wearer_is_told_although_a_counter_of_samples_is_wrong():
+    given = pair("", "rat2")
+    given = replace(given, imu=replace(given.imu, time_s=1.02 * given.imu.time_s))
+    assert settled(given).tracks.individual == "rat2"
 
 
 def test_a_named_animal_that_wears_it_is_left_as_it_is():
@@ -174,6 +180,7 @@ def test_from_the_manifest_to_the_sessions(recordings, tmp_path):
     ).set_index("session")  # fmt: skip
     assert all("individual one: turning correlates" in note for note in table["note"])
     assert "swap" not in table["note"]["F5D2_right"] and "swap with two at" in table["note"]["F5D2_swapped"]
+    assert table["swaps"].tolist() == [0, 1] and table["swapped"].tolist() == [0.0, pytest.approx(40 / 120, abs=0.05)]
     right, swapped = (load_sessions(tmp_path / "out")[name] for name in table.index)
     inside = (right.time > 52) & (right.time < 88)
     assert swapped.valid[inside, 1].mean() < 0.1 < 0.5 < right.valid[inside, 1].mean()
