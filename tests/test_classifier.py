@@ -37,7 +37,7 @@ def test_it_says_what_the_mlp_reads_from_latents(classifier):
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
-@pytest.mark.parametrize("chunk", [32, 50, 192])
+@pytest.mark.parametrize("chunk", [50, 192])
 def test_chunks_threads_and_rooms_on_disk_do_not_change_what_is_said(classifier, monkeypatch, chunk, adaptive):
     session = {"x": tiny.session(frames=500)}
     probability, there = classifier.headline(session, adaptive)["x"]
@@ -63,7 +63,8 @@ def test_chunks_threads_and_rooms_on_disk_do_not_change_what_is_said(classifier,
 
 
 def test_a_long_session_adapts_on_an_even_share_of_it(classifier, monkeypatch):
-    session = {"x": tiny.session(frames=1000)}
+    off = tiny.session(frames=1000)
+    session = {"x": replace(off, bands=off.bands + np.float32([0.6, 0.0]))}
     whole, zero_shot = classifier.headline(session, adapt=True)["x"], classifier.guess(session)
     for module in (module_of_classifier, inference):
         monkeypatch.setattr(module, "CHUNK", 50)
