@@ -127,12 +127,11 @@ def test_clock_finds_dropped_frames_without_stamps_and_doubts_where_they_were():
     assert wrong.max() < 20 and sure > 0.8
 
 
-@pytest.mark.parametrize("stamped", [True, False])
-def test_clock_of_hours_on_which_drift_adds_up_is_sure_throughout(stamped, monkeypatch):
+def test_clock_of_hours_over_which_drift_adds_up_is_sure_throughout(monkeypatch):
     monkeypatch.setitem(globals(), "FPS", 10.0)
     monkeypatch.setitem(globals(), "IMU_HZ", 30.0)
     pair, truth = recordings(length_s=7200.0, drift_ppm=100.0, noise_rad=0.02)
-    wrong, sure = errors_ms(estimate_clock(pair, stamped=stamped, min_correlation=0.3), pair, truth)
+    wrong, sure = errors_ms(estimate_clock(pair, stamped=False, min_correlation=0.3), pair, truth)
     assert wrong.max() < 5 and sure > 0.99
 
 
