@@ -77,7 +77,7 @@ def measure(cell: Cell, pieces: list[Piece], sleepers: list[Piece]) -> dict:
     begun = time.perf_counter()
     points, _ = geometry.clean_body(raw.tracks.points, KEYPOINTS, settings.body_axis, likelihood)
     axes = motion.seen_axes(raw, settings.body_axis, settings.head_axis)
-    clock, _ = timing.find_clock(raw, points, motion.read_motion(raw), axes, params.align_data.min_clock_correlation)
+    clock, _ = timing.find_clock(raw, points, axes, params.align_data.min_clock_correlation)
     spent = time.perf_counter() - begun
     row = asdict(cell) | {"accepted": clock.accepted, "reason": clock.reason, "spent_s": round(spent, 2),
                           "shared_min": planted.shared.mean() * cell.minutes}  # fmt: skip

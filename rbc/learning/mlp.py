@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as nnf
 from torch import Tensor, nn
 
 from rbc.learning import losses
@@ -124,11 +125,9 @@ class WindowMlp(nn.Module):
     def said(self, m: int, latent: np.ndarray | Tensor, features: np.ndarray | Tensor, start: int,
              stop: int) -> np.ndarray:
         """(n, C) probabilities by one head, as of `probability`."""
-        first, *others = self.heads[m].eval()
-        x = self._first(first, torch.as_tensor(latent), torch.as_tensor(features), start, stop)
-        for layer in others:
-            x = layer(x)
-        return torch.sigmoid(x).mean(0).cpu().numpy()  # of logits (E, n, C)
+        layer, last = self.heads[m][0], self.heads[m][-1]
+        hidden = nnf.gelu(self._first(layer, torch.as_tensor(latent), torch.as_tensor(features), start, stop))
+        return torch.sigmoid(last(hidden)).mean(0).cpu().numpy()
 
     def _first(self, layer: nn.Linear, latent: Tensor, features: Tensor, start: int, stop: int) -> Tensor:
         """What the first layer makes of `head_inputs`: of a line between two places it makes the line between what it

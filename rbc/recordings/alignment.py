@@ -28,13 +28,11 @@ def align(raw: Raw, settings: Settings) -> Session:
     raw = wearer.settle(raw, settings)
     row, tracks, rate = raw.row, raw.tracks is not None, settings.rate_hz
     raw, points, length = _clean(raw, settings)
-    time = make_grid(*extent(raw), rate)
-    motion = motions.read_motion(raw)
     axes = motions.seen_axes(raw, settings.body_axis, settings.head_axis)
-    clock, mount = timing.find_clock(raw, points, motion, axes, settings.min_clock_correlation)
+    clock, mount = timing.find_clock(raw, points, axes, settings.min_clock_correlation)
+    time = make_grid(*extent(raw), rate)
     imu_s = clock.camera_to_imu(time)
-    felt = feel(motion, imu_s, settings) if mount and clock.accepted else None
-    del motion
+    felt = feel(raw, imu_s, settings) if mount and clock.accepted else None
     held, mounted = find_hold(raw, points, felt, imu_s, time, mount, settings)
     del felt
     pose, pose_there = _pose(raw, points, time, settings)
@@ -92,7 +90,7 @@ def sync_problems(raw: Raw, settings: Settings) -> list[str]:
     else:
         axes = {}
     try:
-        timing.find_clock(raw, points, motions.read_motion(raw), axes, settings.min_clock_correlation)
+        timing.find_clock(raw, points, axes, settings.min_clock_correlation)
     except RecordingError as error:
         return error.problems
     return []

@@ -61,10 +61,9 @@ class Clock:
     def sure(self, time_s: np.ndarray) -> np.ndarray:
         """bool per camera time: the clock is trusted there."""
         time_s = np.asarray(time_s, float)
-        good = np.full(time_s.shape, self.accepted)
-        for start, stop in self.unsure:
-            good &= (time_s < start) | (time_s > stop)
-        return good
+        starts, stops = np.sort(np.reshape(self.unsure, (-1, 2)), axis=0).T
+        begun, over = np.searchsorted(starts, time_s, "right"), np.searchsorted(stops, time_s)
+        return (begun == over) & self.accepted
 
 
 def same_clock() -> Clock:
@@ -123,8 +122,7 @@ def estimate_clock(pair: Turning, *, stamped: bool, min_correlation: float) -> C
 def _shared(pair: Turning, found: Found) -> Turning:
     """The part of the video during which the IMU was running."""
     imu_s = pair.frame_s + found.lag_s + found.rate * (pair.frame_s - found.centre_s)
-    there = (imu_s >= pair.imu_s[0]) & (imu_s <= pair.imu_s[-1])
-    return replace(pair, frame_s=pair.frame_s[there], angle=pair.angle[there])
+    return pair.part(slice(np.searchsorted(imu_s, pair.imu_s[0]), np.searchsorted(imu_s, pair.imu_s[-1], "right")))
 
 
 def _too_little(pair: Turning) -> str:

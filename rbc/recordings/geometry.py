@@ -91,8 +91,8 @@ def axis_angle(points: np.ndarray, keypoints: tuple[str, ...], axis: tuple[str, 
 
 def axis_length(points: np.ndarray, keypoints: tuple[str, ...], axis: tuple[str, str]) -> float:
     """Median distance of the two keypoints of `axis`, px; NaN where they are never both there."""
-    front, rear = (points[:, keypoints.index(name), :2].astype(float) for name in axis)
-    return float(median(np.linalg.norm(front - rear, axis=1), axis=0))
+    along = np.subtract(*(points[:, keypoints.index(name), :2].astype(float) for name in axis))
+    return float(median(np.linalg.norm(along, axis=1), axis=0))
 
 
 def axis_centre(points: np.ndarray, keypoints: tuple[str, ...], axis: tuple[str, str]) -> np.ndarray:

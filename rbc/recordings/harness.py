@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from rbc.recordings import geometry, mounting, slip
-from rbc.recordings.motion import Motion
+from rbc.recordings.motion import read_motion
 from rbc.recordings.mounting import GRAVITY
 from rbc.recordings.raw import Raw
 from rbc.recordings.resampling import resample, resample_linear
@@ -47,21 +47,24 @@ class Held:
         return turned if self.roll is None else self.roll.undone(imu_s, turned)
 
 
-def feel(motion: Motion | None, imu_s: np.ndarray, settings: Settings) -> Felt | None:
-    """What the IMU felt at its times (T,); None without a motion."""
+def feel(raw: Raw, imu_s: np.ndarray, settings: Settings) -> Felt | None:
+    """What the IMU felt at its times (T,); None without acceleration in three axes."""
+    motion = read_motion(raw)
     if motion is None:
         return None
     rate = 1.0 / np.median(np.diff(motion.time_s))
-    gyro = motion.gyro if motion.gyro is None else motion.gyro - motion.rest
-    quiet = mounting.quiet_samples(motion.acc, gyro, rate)
+    quiet = mounting.quiet_samples(motion.acc, motion.gyro, rate, motion.rest)
     level = mounting.level_rotation(motion.up, quiet)
-    del gyro
-    flat = []
-    for signal in (motion.acc - GRAVITY * motion.up, motion.up):
+
+    def flat(signal: np.ndarray) -> np.ndarray:
         even = resample(motion.time_s, signal, imu_s, settings.rate_hz, settings.max_gap_s).astype(float) @ level.T
-        flat.append(even[:, 0] + 1j * even[:, 1])
+        return even[:, 0] + 1j * even[:, 1]
+
     thin = slice(None, None, max(1, int(rate // slip.RATE_HZ)))
-    return Felt(level, *flat, motion.time_s[thin].copy(), motion.up[thin].copy(), ~quiet[thin])
+    up, lean, moved = motion.up[thin].copy(), flat(motion.up), motion.up
+    moved *= -GRAVITY
+    moved += motion.acc
+    return Felt(level, flat(moved), lean, motion.time_s[thin].copy(), up, ~quiet[thin])
 
 
 def find_hold(

@@ -21,6 +21,8 @@ def label_frames(raw: Raw, time_s: np.ndarray, behaviours: tuple[str, ...]) -> t
 
 def majority(annotators: np.ndarray) -> np.ndarray:
     """(T, C) what most of those who scored a frame say; -1 where they are even, or nobody scored it."""
+    if len(annotators) == 1:
+        return annotators[0]
     present, absent = ((annotators == said).sum(0, dtype=np.int16) for said in (PRESENT, ABSENT))
     out = np.full(present.shape, NOT_SCORED, np.int8)
     out[present > absent], out[present < absent] = PRESENT, ABSENT

@@ -5,7 +5,7 @@ Gauss-Newton steps. Standard errors are the larger of what the model claims and 
 the recording shows (sandwich estimator; Liang and Zeger 1986), because errors of a tracker remember.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -17,15 +17,16 @@ from rbc.recordings.turning import Turning
 CLUSTER_S = 10.0
 STEP_S = 0.002
 ROUNDS = 12
-CHUNK = 1 << 18
-"""Frames at a time, so that memory hardly grows with a recording's length."""
+STRETCH = 4096
+"""Frames that follow each other where not all are looked at."""
 BIAS_S, BIAS_MEMORY_S = 0.004, 60.0
 """A tracker's errors follow posture, posture leads turning: a lag error of this size that lasts this long, which no
 scatter between shorter stretches shows."""
 
 
 def estimate_noise(pair: Turning, lag_s: np.ndarray, order: int) -> Noise:
-    """Whitening filter, scale and gain of the residuals at lags (N,)."""
+    """Whitening filter, scale and gain of the residuals at lags (N,), from about lags.CHUNK frames at most."""
+    pair, lag_s = _sampled(pair, lag_s)
     seen, felt = pair.seen(), pair.felt(lag_s)
     both = np.isfinite(seen) & np.isfinite(felt)
     taps, gain = np.array([1.0]), 1.0
@@ -41,6 +42,17 @@ def estimate_noise(pair: Turning, lag_s: np.ndarray, order: int) -> Noise:
     residual = lags.apply_filter(taps, np.where(both, seen - gain * felt, np.nan))
     # the median of |t| with four degrees of freedom is 0.741 of its scale
     return Noise(taps, float(max(np.nanmedian(np.abs(residual)) / 0.741, 1e-9)), float(gain))
+
+
+def _sampled(pair: Turning, lag_s: np.ndarray) -> tuple[Turning, np.ndarray]:
+    """About lags.CHUNK of the frames, or fewer, and their lags: even stretches, with nothing seen between them."""
+    apart = -(-len(lag_s) // lags.CHUNK)
+    if apart == 1:
+        return pair, lag_s
+    rows = np.flatnonzero(np.arange(len(lag_s)) // STRETCH % apart == 0)
+    angle = pair.angle[rows]
+    angle[np.flatnonzero(np.diff(rows) > 1) + 1] = np.nan
+    return replace(pair, frame_s=pair.frame_s[rows], angle=angle), lag_s[rows]
 
 
 @dataclass(frozen=True)
@@ -73,14 +85,14 @@ def fit_line(
     """
     time = pair.frame_s
     centre = time.mean()
-    away = time - centre
-    base_s = base_s + rate * away
     knots = np.linspace(time[0], time[-1], 1 + max(1, int(np.ptp(time) / (0.4 * wander_s)))) if drifts else time[:1]
     width, size = len(knots), len(knots) + len(steps_at_s)
-    segment = np.searchsorted(steps_at_s, time, "right")
 
-    def lag_of(beta: np.ndarray) -> np.ndarray:
-        return base_s + np.interp(time, knots, beta[:width]) + np.append(0.0, np.cumsum(beta[width:]))[segment]
+    def lag_of(beta: np.ndarray, frames: slice) -> np.ndarray:
+        at = time[frames]
+        segment = np.searchsorted(steps_at_s, at, "right")
+        straight = base_s[frames] + rate * (at - centre)
+        return straight + np.interp(at, knots, beta[:width]) + np.append(0.0, np.cumsum(beta[width:]))[segment]
 
     # a column for each segment between steps, so that rows stay short; a segment's height is that of all steps before
     heights = np.eye(size + 1)
@@ -89,31 +101,30 @@ def fit_line(
     if width > 2:
         bend = np.diff(np.eye(width), 2, axis=0) / (knots[1] - knots[0])
         prior[:width, :width] = bend.T @ bend / (wander**2 * 0.4)
-    seen = lags.apply_filter(noise.taps, pair.seen())
-    cluster = ((time[1:] - time[0]) // CLUSTER_S).astype(int)
+    clusters = 1 + int(np.ptp(time) // CLUSTER_S)
     beta, gain = np.zeros(size), noise.gain
     for _ in range(ROUNDS):
-        lag = lag_of(beta)
-        felt = lags.apply_filter(noise.taps, pair.felt(lag))
-        slope = lags.apply_filter(noise.taps, (pair.felt(lag + STEP_S) - pair.felt(lag - STEP_S)) / (2 * STEP_S))
-        residual = seen - gain * felt
-        good = np.flatnonzero(np.isfinite(residual) & np.isfinite(slope) & trust)
-        used = np.unique(cluster[good])
-        products, scores, sums = np.zeros((size + 1, size + 1)), np.zeros(size + 1), np.zeros((len(used), size + 1))
-        for begin in range(0, len(good), CHUNK):
-            rows = good[begin : begin + CHUNK]
+        products, scores, sums = np.zeros((size + 1, size + 1)), np.zeros(size + 1), csr_array((clusters, size + 1))
+        for part in lags.parts(pair, slice(0, len(time) - 1), noise.taps):
+            lag = lag_of(beta, part.frames)
+            steeper = (part.pair.felt(lag + STEP_S) - part.pair.felt(lag - STEP_S)) / (2 * STEP_S)
+            seen, felt, slope = (
+                part.filtered(noise.taps, turned) for turned in (part.pair.seen(), part.pair.felt(lag), steeper)
+            )
+            residual = seen - gain * felt
+            good = np.flatnonzero(np.isfinite(residual) & np.isfinite(slope) & trust[part.rows])
+            rows = part.rows.start + good
             columns, weights = _basis((time[rows + 1] + time[rows]) / 2, knots, steps_at_s)  # (n, 3)
-            filled = np.column_stack([gain * slope[rows, None] * weights, felt[rows]]) / noise.scale  # (n, 4)
+            filled = np.column_stack([gain * slope[good, None] * weights, felt[good]]) / noise.scale  # (n, 4)
             where = np.column_stack([columns, np.full(len(rows), size, np.int32)])
             jacobian = csr_array((filled.ravel(), where.ravel(), np.arange(0, filled.size + 1, 4)),
                                  (len(rows), size + 1))  # fmt: skip
-            r = residual[rows] / noise.scale
+            r = residual[good] / noise.scale
             pull = (FREEDOM + 1) / (FREEDOM + r**2) * r
             products += (jacobian.T @ jacobian).toarray()
             scores += jacobian.T @ pull
-            gather = csr_array((pull, (np.searchsorted(used, cluster[rows]), np.arange(len(rows)))),
-                               (len(used), len(rows)))  # fmt: skip
-            sums += (gather @ jacobian).toarray()
+            cluster = ((time[rows + 1] - time[0]) // CLUSTER_S).astype(int)
+            sums += csr_array((pull, (cluster, np.arange(len(rows)))), (clusters, len(rows))) @ jacobian
         # of Student's t: the information is (v + 1) / (v + 3), whatever the residuals
         model = (FREEDOM + 1) / (FREEDOM + 3) * heights.T @ products @ heights
         curvature = model + prior + 1e-9 * np.diag(np.diag(model)) + 1e-12 * np.eye(size + 1)
@@ -123,9 +134,8 @@ def fit_line(
         beta, gain = beta + move[:size], gain + move[-1]
         if np.abs(move[:size]).max(initial=0.0) < 2e-5:
             break
-    sums = sums @ heights  # (clusters, P + 1)
-    count = max(len(used), 2)
-    meat = sums.T @ sums * count / max(count - 2, 1)
+    count = max(np.count_nonzero(np.diff(sums.indptr)), 2)
+    meat = heights.T @ (sums.T @ sums).toarray() @ heights * count / max(count - 2, 1)
     inverse = np.linalg.inv(curvature)
     claimed = inverse[:size, :size]
     shown = (inverse @ (meat + prior) @ inverse)[:size, :size]
@@ -140,22 +150,26 @@ def fit_line(
         return max(float(direction @ c @ direction) for c in (claimed, shown))
 
     spreads = [heights @ covariance @ heights.T for covariance in (claimed, shown)]
-    spread_s2, across, level = np.empty(len(time)), np.zeros(size), np.zeros(size)
-    for begin in range(0, len(time), CHUNK):
-        part = slice(begin, begin + CHUNK)
+    lag_s, se_s = np.empty(len(time)), np.empty(len(time))
+    across, level, length_s2 = np.zeros(size), np.zeros(size), 0.0
+    for begin in range(0, len(time), lags.CHUNK):
+        part = slice(begin, begin + lags.CHUNK)
+        away = time[part] - centre
         columns, weights = _basis(time[part], knots, steps_at_s)  # (n, 3)
-        spread_s2[part] = np.maximum(*(_quadratic(weights, columns, spread) for spread in spreads))
+        spread_s2 = np.maximum(*(_quadratic(weights, columns, spread) for spread in spreads))
+        lag_s[part], se_s[part] = lag_of(beta, part), np.sqrt(spread_s2 + bias**2 + (bias_slope * away) ** 2)
         smooth = csr_array((weights[:, :2].ravel(), columns[:, :2].ravel(), np.arange(0, 2 * len(columns) + 1, 2)),
                            (len(columns), size))  # fmt: skip
-        across += smooth.T @ away[part]
+        across += smooth.T @ away
         level += smooth.T @ np.ones(len(columns))
-    across, level = across / (away @ away), level / len(time)
+        length_s2 += away @ away
+    across, level = across / length_s2, level / len(time)
     origin = level - across * centre
     free = np.eye(size)[width:]
     return LagLine(
-        lag_s=lag_of(beta),
-        se_s=np.sqrt(spread_s2 + bias**2 + (bias_slope * away) ** 2),
-        offset_s=float(base_s[0] - rate * away[0] + origin @ beta - rate * centre),
+        lag_s=lag_s,
+        se_s=se_s,
+        offset_s=float(base_s[0] + origin @ beta - rate * centre),
         offset_se_s=float(np.sqrt(variance(origin) + bias**2 + (bias_slope * centre) ** 2)),
         drift=float(rate + across @ beta) if drifts else 0.0,
         drift_se=float(np.hypot(np.sqrt(variance(across)), bias_slope)),

@@ -1,8 +1,10 @@
 """How well each lag between two clocks explains the turning, block by block, and the path of the lag through time.
 
-N video frames, L lags on a grid, B blocks of frames. The tracker's errors are whitened and heavy-tailed (Student's t).
+N video frames, n of the increments between them, L lags on a grid, B blocks of frames. The tracker's errors are
+whitened and heavy-tailed (Student's t).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,8 @@ MEMORY_S = 0.15
 FREEDOM = 4.0
 """Of Student's t, for residuals with outliers."""
 MOST_EVIDENCE = 4.0
+CHUNK = 1 << 18
+"""Frames at a time, so that memory hardly grows with a recording's length."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,31 @@ class Noise:
     """Of Student's t, rad."""
     gain: float
     """Camera's turning per IMU's turning."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some increments of a recording, with those before them that a filter needs."""
+
+    rows: slice
+    """The increments."""
+    frames: slice
+    """All frames that belong to it, …"""
+    pair: Turning
+    """… and their turning."""
+
+    def filtered(self, taps: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """(n,) `rows` of the increments between all `frames`, after `apply_filter`."""
+        return apply_filter(taps, values)[self.rows.start - self.frames.start :]
+
+
+def parts(pair: Turning, rows: slice, taps: np.ndarray, block: int = 1) -> Iterator[Part]:
+    """The increments `rows` in parts of whole blocks, for a filter."""
+    count = max(1, CHUNK // block) * block
+    for begin in range(rows.start, rows.stop, count):
+        stop = min(begin + count, rows.stop)
+        frames = slice(max(begin - len(taps) + 1, 0), stop + 1)
+        yield Part(slice(begin, stop), frames, pair.part(frames))
 
 
 def whitener(residual: np.ndarray, order: int) -> np.ndarray:
@@ -58,13 +87,16 @@ def evidence(pair: Turning, base_lag_s: np.ndarray, lags_s: np.ndarray, noise: N
     No block speaks against a lag by more than the greater of MOST_EVIDENCE and half of what it has for its best one:
     now and then a tracker is wrong for as long as that, but it does not follow the IMU by chance.
     """
-    blocks = np.arange(0, len(pair.angle) - 1, block)
-    seen = apply_filter(noise.taps, pair.seen())
-    nothing = _surprise(seen, noise.scale)
-    columns = (_surprise(seen - _expected(pair, base_lag_s + lag, noise), noise.scale) for lag in lags_s)
-    table = np.stack([np.add.reduceat(np.nan_to_num(nothing - column), blocks) for column in columns], axis=1)
+    frames = len(pair.angle) - 1
+    table = np.empty((-(-frames // block), len(lags_s)))
+    for part in parts(pair, slice(0, frames), noise.taps, block):
+        base, seen = base_lag_s[part.frames], part.filtered(noise.taps, part.pair.seen())
+        nothing, starts = _surprise(seen, noise.scale), np.arange(0, len(seen), block)
+        for column, lag in zip(table[part.rows.start // block :][: len(starts)].T, lags_s, strict=True):
+            gained = nothing - _surprise(seen - _expected(part, base + lag, noise), noise.scale)
+            column[:] = np.add.reduceat(np.nan_to_num(gained), starts)
     best = table.max(axis=1, keepdims=True)
-    return np.maximum(table, best - np.maximum(MOST_EVIDENCE, best / 2))
+    return np.maximum(table, best - np.maximum(MOST_EVIDENCE, best / 2), out=table)
 
 
 def trusted(table: np.ndarray, lag_steps: np.ndarray) -> np.ndarray:
@@ -79,18 +111,18 @@ def bounded(gained: np.ndarray, block: int) -> np.ndarray:
     starts = np.arange(0, len(gained), block)
     total = np.add.reduceat(gained, starts)
     share = MOST_EVIDENCE / np.maximum(np.abs(total), MOST_EVIDENCE)
-    return gained * share[np.arange(len(gained)) // block]
+    return gained * np.repeat(share, block)[: len(gained)]
 
 
-def frame_evidence(pair: Turning, lag_s: np.ndarray, noise: Noise) -> np.ndarray:
-    """(N - 1,) log-likelihood of the lags (N,), frame by frame, against the hypothesis that the IMU says nothing
+def frame_evidence(part: Part, lag_s: np.ndarray, noise: Noise) -> np.ndarray:
+    """(n,) log-likelihood of the lags of its frames, frame by frame, against the hypothesis that the IMU says nothing
     (Student's t residuals); 0 where something is missing."""
-    seen = apply_filter(noise.taps, pair.seen())
-    return np.nan_to_num(_surprise(seen, noise.scale) - _surprise(seen - _expected(pair, lag_s, noise), noise.scale))
+    seen = part.filtered(noise.taps, part.pair.seen())
+    return np.nan_to_num(_surprise(seen, noise.scale) - _surprise(seen - _expected(part, lag_s, noise), noise.scale))
 
 
-def _expected(pair: Turning, lag_s: np.ndarray, noise: Noise) -> np.ndarray:
-    return noise.gain * apply_filter(noise.taps, pair.felt(lag_s))
+def _expected(part: Part, lag_s: np.ndarray, noise: Noise) -> np.ndarray:
+    return noise.gain * part.filtered(noise.taps, part.pair.felt(lag_s))
 
 
 def _surprise(residual: np.ndarray, scale: float) -> np.ndarray:
@@ -132,24 +164,27 @@ def posterior(log_likelihood: np.ndarray, moves: Moves) -> np.ndarray:
         return out
 
     highest = log_likelihood.max(axis=1, keepdims=True)
-    likelihood, total = np.exp(log_likelihood - highest), float(highest.sum())
-    forward, backward = np.empty_like(likelihood), np.ones_like(likelihood)
-    p = np.full(lags, 1.0 / lags)
+    likelihood, total = log_likelihood - highest, float(highest.sum())
+    np.exp(likelihood, out=likelihood)
+    both, p = np.empty_like(likelihood), np.full(lags, 1.0 / lags)
     for b in range(blocks):
         p = (step(p, moves.up, moves.down) if b else p) * likelihood[b] + 1e-300
         total += float(np.log(p.sum()))
         p = p / p.sum()
-        forward[b] = p
+        both[b] = p
+    p = np.ones(lags)
     for b in range(blocks - 2, -1, -1):
-        backward[b] = step(backward[b + 1] * likelihood[b + 1], moves.down, moves.up) + 1e-300
-        backward[b] /= backward[b].sum()
-    both = forward * backward
+        p = step(p * likelihood[b + 1], moves.down, moves.up) + 1e-300
+        p /= p.sum()
+        both[b] *= p
     both /= both.sum(axis=1, keepdims=True)
     return both, total
 
 
 def sheared(table: np.ndarray, moves_by: np.ndarray) -> np.ndarray:
     """(B, L) evidence (B, L) seen from a base lag that is `moves_by` (B,) grid steps greater; ends are repeated."""
+    if not np.any(moves_by):
+        return table
     index = np.arange(table.shape[1], dtype=float)
     return np.stack([np.interp(index + move, index, row) for row, move in zip(table, moves_by)])
 

@@ -33,7 +33,7 @@ def read_motion(raw: Raw) -> Motion | None:
     time_s, values = raw.imu.time_s, geometry.fill_gaps(raw.imu.values)
     acc, gyro = values[:, :3], values[:, 3:] if values.shape[1] == 6 else None
     rest = mounting.rest_rate(gyro, 1.0 / np.median(np.diff(time_s))) if gyro is not None else np.zeros(3)
-    return Motion(time_s, acc, gyro, rest, mounting.up_direction(time_s, acc, None if gyro is None else gyro - rest))
+    return Motion(time_s, acc, gyro, rest, mounting.up_direction(time_s, acc, gyro, rest))
 
 
 def seen_axes(raw: Raw, body_axis: tuple[str, ...], head_axis: tuple[str, ...]) -> dict[str, tuple[str, str]]:
@@ -46,11 +46,22 @@ def seen_axes(raw: Raw, body_axis: tuple[str, ...], head_axis: tuple[str, ...]) 
     }
 
 
-def turnings(raw: Raw, points: np.ndarray, motion: Motion, axes: dict[str, tuple[str, str]]) -> dict[str, Turning]:
-    """Turning of each axis by its mount, from cleaned points (N, K, D) and a motion with a gyroscope."""
-    there = np.isfinite(raw.imu.values).all(1)
+def felt_turning(raw: Raw) -> Turning | None:
+    """What the IMU felt of the turning, with nothing seen of it; None without acceleration and rotation together."""
+    motion = read_motion(raw)
+    there = np.isfinite(raw.imu.values).all(1) if motion is not None else np.zeros(0, bool)
+    if motion is None or motion.gyro is None or not there.any():
+        return None
     rate = sum(up * (gyro - rest) for up, gyro, rest in zip(motion.up.T, motion.gyro.T, motion.rest, strict=True))
-    felt = turning(raw.frame_s, raw.frame_s, motion.time_s[there], rate[there], LONGEST_GAP_S)
+    time_s = motion.time_s
+    del motion
+    if not there.all():
+        time_s, rate = time_s[there], rate[there]
+    return turning(raw.frame_s, np.broadcast_to(np.nan, raw.frame_s.shape), time_s, rate, LONGEST_GAP_S)
+
+
+def turnings(raw: Raw, points: np.ndarray, felt: Turning, axes: dict[str, tuple[str, str]]) -> dict[str, Turning]:
+    """Turning of each axis by its mount, from cleaned points (N, K, D) and what the IMU felt."""
     angles = {mount: geometry.axis_angle(points, raw.tracks.keypoints, axis) for mount, axis in axes.items()}
     return {mount: replace(felt, angle=angle) for mount, angle in angles.items()}
 

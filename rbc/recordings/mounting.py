@@ -41,27 +41,32 @@ def rest_rate(gyro: np.ndarray, rate_hz: float) -> np.ndarray:
     return np.median(gyro[moved <= np.quantile(moved, 0.1)].astype(float), axis=0)
 
 
-def unrest(signal: np.ndarray, rate_hz: float) -> np.ndarray:
-    """(M,) variance of a signal (M, 3) over a second each, summed over its axes."""
+def unrest(signal: np.ndarray, rate_hz: float, rest: np.ndarray | float = 0.0) -> np.ndarray:
+    """(M,) variance of a signal (M, 3), less what it shows at rest, over a second each, summed over its axes."""
     span = max(3, int(rate_hz))
     total = np.zeros(len(signal))
-    for column in signal.T:
+    for column, level in zip(signal.T, np.broadcast_to(rest, 3), strict=True):
         column = column.astype(float)
-        total += uniform_filter1d(column**2, span) - uniform_filter1d(column, span) ** 2
+        column -= level
+        mean = uniform_filter1d(column, span)
+        total += uniform_filter1d(np.square(column, out=column), span) - np.square(mean, out=mean)
     return total
 
 
-def orientations(gyro: np.ndarray, time_s: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """(M, 3, 3) sensor -> an inertial frame that drifts slowly, by integrating the rate (M, 3) over the times (M,), as
-    (rows, their matrices) of one stretch after the other."""
+def orientations(
+    gyro: np.ndarray, time_s: np.ndarray, rest: np.ndarray | float = 0.0
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """(M, 3, 3) sensor -> an inertial frame that drifts slowly, by integrating the rate (M, 3), less that at rest, over
+    the times (M,), as (rows, their matrices) of one stretch after the other."""
     start = np.eye(3)
     for begin in range(0, len(gyro), BLOCK * BLOCKS):
         rows = slice(begin, min(begin + BLOCK * BLOCKS, len(gyro)))
         before = slice(max(begin - 1, 0), rows.stop)
         step_s = np.diff(time_s[before], prepend=time_s[:1] if begin == 0 else [])
-        middle = (gyro[before][1:] + gyro[before][:-1]) / 2
+        rate = gyro[before] - rest
+        middle = (rate[1:] + rate[:-1]) / 2
         turn = np.zeros((-(-len(step_s) // BLOCK) * BLOCK, 3))
-        turn[: len(step_s)] = np.concatenate([gyro[:1], middle] if begin == 0 else [middle]) * step_s[:, None]
+        turn[: len(step_s)] = np.concatenate([rate[:1], middle] if begin == 0 else [middle]) * step_s[:, None]
         steps = rotation_of(turn).reshape(-1, BLOCK, 3, 3)
         for i in range(1, BLOCK):
             steps[:, i] = steps[:, i - 1] @ steps[:, i]
@@ -85,8 +90,10 @@ def rotation_of(turn: np.ndarray) -> np.ndarray:
     return np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross)
 
 
-def up_direction(time_s: np.ndarray, acc: np.ndarray, gyro: np.ndarray | None) -> np.ndarray:
-    """(M, 3) unit vector upwards in sensor axes, at the samples' times (M,).
+def up_direction(
+    time_s: np.ndarray, acc: np.ndarray, gyro: np.ndarray | None, rest: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """(M, 3) unit vector upwards in sensor axes, at the samples' times (M,); rest (3,), what the gyroscope shows then.
 
     The acceleration is low-passed in a frame that the gyroscope keeps from turning, so that gravity stands still while
     the animal rears and turns; without a gyroscope it is low-passed as it is. No NaN in the inputs (fill_gaps).
@@ -95,12 +102,12 @@ def up_direction(time_s: np.ndarray, acc: np.ndarray, gyro: np.ndarray | None) -
     sos = butter(1, UP_CUTOFF_HZ if gyro is not None else 0.8, fs=rate_hz, output="sos")
     up = np.array(acc, float)
     if gyro is not None:
-        for rows, turned in orientations(gyro, time_s):
+        for rows, turned in orientations(gyro, time_s, rest):
             up[rows] = np.einsum("nij,nj->ni", turned, up[rows])
     for column in up.T:
         column[:] = sosfiltfilt(sos, column)
     if gyro is not None:
-        for rows, turned in orientations(gyro, time_s):
+        for rows, turned in orientations(gyro, time_s, rest):
             up[rows] = np.einsum("nji,nj->ni", turned, up[rows])
     up /= np.maximum(lengths(up), 1e-9)[:, None]
     return up
@@ -123,9 +130,11 @@ def level_rotation(up: np.ndarray, quiet: np.ndarray) -> np.ndarray:
     return rotation_of(axis[None] / sine * np.arctan2(sine, usual[2]))[0]
 
 
-def quiet_samples(acc: np.ndarray, gyro: np.ndarray | None, rate_hz: float) -> np.ndarray:
+def quiet_samples(
+    acc: np.ndarray, gyro: np.ndarray | None, rate_hz: float, rest: np.ndarray | float = 0.0
+) -> np.ndarray:
     """(M,) bool: the calmer share of the recording, over a second each."""
-    moved = unrest(acc if gyro is None else gyro, rate_hz)
+    moved = unrest(acc, rate_hz) if gyro is None else unrest(gyro, rate_hz, rest)
     return moved <= np.quantile(moved, QUIET_SHARE)
 
 
@@ -152,8 +161,8 @@ def fit_heading(
         lever *= rate_hz**2
         weight = there / (1 + np.abs(seen) ** 2 / (4 * np.median(np.abs(seen[there]) ** 2)))
         stretch = (np.arange(len(there)) / (STRETCH_S * rate_hz)).astype(int)
-        a, b, c = (_sums(weight * np.conj(x) * y, stretch) for x, y in ((seen, seen), (seen, lever), (lever, lever)))
-        d, e = (_sums(weight * np.conj(x) * felt, stretch) for x in (seen, lever))
+        a, b, c = (_sums(weight, x, y, stretch) for x, y in ((seen, seen), (seen, lever), (lever, lever)))
+        d, e = (_sums(weight, x, felt, stretch) for x in (seen, lever))
         gain = _gain(*(x.sum() for x in (a, b, c, d, e)))
         coherence = abs(d.sum()) / np.sqrt(a.sum().real * (weight * np.abs(felt) ** 2).sum() + 1e-12)
         if best is None or coherence > best[0]:
@@ -176,12 +185,18 @@ def fit_heading(
 
 
 def _band(sos: np.ndarray, signal: np.ndarray, there: np.ndarray) -> np.ndarray:
-    rows = np.arange(len(signal))
-    parts = [np.interp(rows, rows[there], part[there]) for part in (signal.real, signal.imag)]
-    return sosfiltfilt(sos, parts[0]) + 1j * sosfiltfilt(sos, parts[1])
+    rows, out = np.arange(len(signal), dtype=float), np.empty(len(signal), complex)
+    known = rows[there]
+    out.real = sosfiltfilt(sos, np.interp(rows, known, signal.real[there]))
+    out.imag = sosfiltfilt(sos, np.interp(rows, known, signal.imag[there]))
+    return out
 
 
-def _sums(values: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+def _sums(weight: np.ndarray, x: np.ndarray, y: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+    """Of weight x* y over each stretch."""
+    values = np.conj(x)
+    values *= weight
+    values *= y
     return np.bincount(stretch, values.real) + 1j * np.bincount(stretch, values.imag)
 
 

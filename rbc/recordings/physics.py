@@ -12,7 +12,7 @@ from scipy.ndimage import uniform_filter1d
 from rbc.recordings.clock import LEAST_LEAD, LEAST_SCORE
 from rbc.recordings.correlogram import Found, search
 from rbc.recordings.geometry import clean_points, lengths
-from rbc.recordings.motion import narrowed, read_motion, seen_axes, turnings
+from rbc.recordings.motion import felt_turning, narrowed, seen_axes, turnings
 from rbc.recordings.mounting import unrest
 from rbc.recordings.raw import Raw
 from rbc.recordings.settings import Settings
@@ -67,7 +67,8 @@ def at_rest(raw: Raw) -> Rest:
     if raw.imu is None or raw.imu.names[:3] != ("acc_x", "acc_y", "acc_z"):
         return NO_REST
     rate_hz = 1.0 / np.median(np.diff(raw.imu.time_s))
-    values = raw.imu.values[np.isfinite(raw.imu.values).all(1)]
+    there = np.isfinite(raw.imu.values).all(1)
+    values = raw.imu.values if there.all() else raw.imu.values[there]
     span = max(3, int(rate_hz))
     if len(values) < 2 * span:
         return NO_REST
@@ -112,11 +113,10 @@ def unit_problems(rest: Rest, units: str) -> list[str]:
 def turning_problems(raw: Raw, settings: Settings) -> list[str]:
     """Where camera and gyroscope agree on when the animal turns, but neither on the way nor on how fast."""
     axes = seen_axes(raw, settings.body_axis, settings.head_axis)
-    motion = read_motion(raw) if axes else None
-    if motion is None or motion.gyro is None:
+    felt = felt_turning(raw) if axes else None
+    if felt is None:
         return []
-    raw = narrowed(raw, axes)
-    pairs = turnings(raw, clean_points(raw.tracks.points, settings.min_likelihood), motion, axes).values()
+    pairs = [_seen(raw, settings.min_likelihood, felt, {mount: axis}) for mount, axis in axes.items()]
     found = [(search(pair, RATE_ERROR), pair) for pair in pairs if enough(pair)]
     if not found:
         return []
@@ -134,6 +134,12 @@ def turning_problems(raw: Raw, settings: Settings) -> list[str]:
         return []
     return [f"imu_units {raw.row.imu_units!r}: the camera sees it turn {gain:.3g} times as fast as the gyroscope says; "
             f"needs about 1: {'rad/s taken for deg/s' if gain > 1 else 'deg/s taken for rad/s'}?"]  # fmt: skip
+
+
+def _seen(raw: Raw, min_likelihood: float, felt: Turning, axis: dict[str, tuple[str, str]]) -> Turning:
+    """The turning of one axis by its mount."""
+    raw = narrowed(raw, axis)
+    return turnings(raw, clean_points(raw.tracks.points, min_likelihood), felt, axis).popitem()[1]
 
 
 def enough(pair: Turning) -> bool:

@@ -24,16 +24,22 @@ def make_grid(start_s: float, stop_s: float, rate_hz: float) -> np.ndarray:
     return np.arange(first, last + 1) / rate_hz
 
 
+def _known(values: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """The values that are there (N,); no copy where all are."""
+    return values if there.all() else values[there]
+
+
 def gap_around(time_s: np.ndarray, there: np.ndarray, at_s: np.ndarray) -> np.ndarray:
     """(T,) seconds between the measured samples (there (N,)) on both sides of each time; 0 on a sample, inf outside."""
-    times = time_s[there]
-    if not len(times):
-        return np.full(len(at_s), np.inf)
-    after = np.searchsorted(times, at_s)
-    on = times[np.minimum(after, len(times) - 1)] - at_s < 1e-9
-    inner = (after > 0) & (after < len(times))
-    gap = np.where(inner, times[np.minimum(after, len(times) - 1)] - times[np.maximum(after - 1, 0)], np.inf)
-    return np.where(on & (after < len(times)), 0.0, gap)
+    times, out = _known(time_s, there), np.full(len(at_s), np.inf)
+    for begin in range(0, len(at_s) if len(times) else 0, CHUNK):
+        at = at_s[begin : begin + CHUNK]
+        after = np.searchsorted(times, at)
+        on = times[np.minimum(after, len(times) - 1)] - at < 1e-9
+        inner = (after > 0) & (after < len(times))
+        gap = np.where(inner, times[np.minimum(after, len(times) - 1)] - times[np.maximum(after - 1, 0)], np.inf)
+        out[begin : begin + CHUNK] = np.where(on & (after < len(times)), 0.0, gap)
+    return out
 
 
 def resample(time_s: np.ndarray, values: np.ndarray, at_s: np.ndarray, rate_hz: float, max_gap_s: float) -> np.ndarray:
@@ -78,20 +84,21 @@ def _kernel(distance_s: np.ndarray, crossing_s: float, reach_s: float, down: boo
     return np.sinc(distance_s / crossing_s) * window * (np.abs(x) < 1)
 
 
-def _line(time_s: np.ndarray, values: np.ndarray, there: np.ndarray, at_s: np.ndarray, max_gap_s: float) -> np.ndarray:
-    """(T,) straight lines between the samples that are there; NaN over long gaps and outside."""
+def _line(time_s: np.ndarray, values: np.ndarray, there: np.ndarray, at_s: np.ndarray, longest_s: float) -> np.ndarray:
+    """(T,) straight lines between the samples that are there; NaN over longer gaps and outside."""
     if not there.any():
         return np.full(len(at_s), np.nan)
-    line = np.interp(at_s, time_s[there], values[there].astype(float))
-    period = float(np.median(np.diff(time_s)))
-    return np.where(gap_around(time_s, there, at_s) <= max(max_gap_s, 1.5 * period), line, np.nan)
+    line = np.interp(at_s, _known(time_s, there), _known(values, there))
+    line[~(gap_around(time_s, there, at_s) <= longest_s)] = np.nan
+    return line
 
 
 def resample_linear(time_s: np.ndarray, values: np.ndarray, at_s: np.ndarray, max_gap_s: float) -> np.ndarray:
     """(T, F) f4 straight lines between the samples (N, F) that are there; NaN over gaps longer than `max_gap_s`."""
     out = np.empty((len(at_s), values.shape[1]), np.float32)
+    longest_s = max(max_gap_s, 1.5 * float(np.median(np.diff(time_s)))) if len(time_s) > 1 else max_gap_s
     for f, column in enumerate(values.T):
-        out[:, f] = _line(time_s, column, np.isfinite(column), at_s, max_gap_s)
+        out[:, f] = _line(time_s, column, np.isfinite(column), at_s, longest_s)
     return out
 
 
@@ -123,7 +130,7 @@ def band_powers(time_s: np.ndarray, size: np.ndarray, at_s: np.ndarray, max_gap_
     hop = max(1, int(round(BAND_HOP_S / period)))
     if len(even_s) < width or width < 8:
         return out
-    even = np.interp(even_s, time_s[good], size[good])
+    even = np.interp(even_s, _known(time_s, good), _known(size, good))
     there = measured(time_s, good, even_s)
     starts = np.arange(0, len(even) - width + 1, hop)
     hann = np.hanning(width + 2)[1:-1]

@@ -114,7 +114,7 @@ class Session:
                 problems.append(f"{self.name}: {name} has {array.shape[1]} columns; {widths[name]} are named")
         if not np.all(np.diff(self.time) > 0):
             problems.append(f"{self.name}: time does not increase")
-        if not np.isin(self.labels, (PRESENT, ABSENT, NOT_SCORED)).all():
+        if not np.logical_or.reduce([self.labels == said for said in (PRESENT, ABSENT, NOT_SCORED)]).all():
             problems.append(f"{self.name}: labels hold other values than 1, 0 and -1")
         if problems:
             raise RecordingError(problems)

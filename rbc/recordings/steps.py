@@ -43,6 +43,9 @@ SHORT_S, RATES = 1200.0, 1e-6 * np.linspace(-120.0, 120.0, 13)
 LOOSE, LOOSE_RATES = 300e-6, 1e-6 * np.linspace(-600.0, 600.0, 25)
 """Where one of the clocks is no quartz: the standard deviation about the rate that the search found, and what is tried
 beside it."""
+LONG_S = 3600.0
+"""In longer recordings a slope adds up to more than the grid holds and than least squares mend: each is judged by lags
+along it, and what the path creeps beside it is added."""
 MOST_STEPS, STEPS_APART_S = 20, 60.0
 """No camera drops frames more often than this many times, and once in so long."""
 MOST_STEPS_RATE = 2e-3
@@ -68,7 +71,7 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
     period = float(np.median(np.diff(time)))
     order, block = max(2, int(round(lags.MEMORY_S / period))), max(1, int(round(BLOCK_S / period)))
     middles = time[np.minimum(np.arange(0, len(time) - 1, block) + block // 2, len(time) - 1)]  # (B,)
-    short = not stamped and np.ptp(time) < SHORT_S
+    short, long = not stamped and np.ptp(time) < SHORT_S, np.ptp(time) > LONG_S
     moves = Moves(
         creep=BLOCK_S * CREEP_RATE, up=BLOCK_S * (SURPRISE_RATE if stamped else DROP_RATE),
         down=BLOCK_S * SURPRISE_RATE, size=USUAL_STEP_S / GRID_S,
@@ -79,7 +82,7 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
     if abs(found.rate) > MOST_STEPS_RATE:
         nominals = [found.rate]
     hypotheses = [
-        (nominal, rate) for nominal in nominals
+        (nominal, rate, nominal + rate * long) for nominal in nominals
         for rate in (_beside(nominal)[0] if short else np.unique([0.0, found.rate - nominal]))
     ]
     noise = estimate_noise(pair, found.lag_s + found.rate * (time - found.centre_s), order)
@@ -90,7 +93,7 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
             known = nominal != 0 or drift_se <= MAX_DRIFT_SE or abs(drift) > 3 * QUARTZ + 4 * drift_se
             if known:
                 break
-            hypotheses = [(0.0, 0.0)]
+            hypotheses = [(0.0, 0.0, 0.0)]
         nominal, rate, path, trust = _search(pair, found, noise, block, middles, searching, hypotheses, inflation)
         rate += nominal
         followed = _per_frame(GRID[path], block, len(time))
@@ -101,12 +104,19 @@ def follow(pair: Turning, found: Found, stamped: bool) -> Followed:
         if len(steps) > MOST_STEPS + np.ptp(time) / STEPS_APART_S:  # the path runs after noise: nothing is known
             steps, lost = [], True
         # the path may creep between its steps
-        start = straight.mean() + np.median(followed - stairs(len(time), steps))
+        crept, start = followed - stairs(slice(0, len(time)), steps), straight.mean()
+        del straight, followed
+        if drifts and long:
+            slope = np.polyfit(time[::block], crept[::block], 1)[0]
+            rate, crept = rate + slope, crept - slope * (time - time.mean())
+        start += np.median(crept)
         line, steps, doubts = _settle(pair, start, rate, noise, steps, trust, block, drifts)
         inflation = line.inflation
-        table = lags.evidence(pair, line.lag_s, GRID, noise, block) / inflation
         rates = nominal + (_beside(nominal)[0] if short else RATES[:0])
-        wrong, mean, spread = _doubt(table, middles - time.mean(), rates, line.drift, nominal, moves)
+        wrong, mean, spread = _doubt(
+            lags.evidence(pair, line.lag_s, GRID, noise, block) / inflation, middles - time.mean(), rates, line.drift,
+            nominal, moves,
+        )  # fmt: skip
         if drifts:
             drift, drift_se = line.drift, float(np.hypot(spread, line.drift_se))
     line = replace(line, drift_se=drift_se)
@@ -127,16 +137,16 @@ def _beside(nominal: float) -> tuple[np.ndarray, float]:
 
 def _search(
     pair: Turning, found: Found, noise: Noise, block: int, middles: np.ndarray, moves: Moves,
-    hypotheses: list[tuple[float, float]], inflation: float,
+    hypotheses: list[tuple[float, float, float]], inflation: float,
 ) -> tuple[float, float, np.ndarray, np.ndarray]:
-    """The most probable of the hypotheses (a nominal rate, what a quartz adds to it), the path over GRID (B,) beside
-    it, and the blocks (B,) that do not contradict it."""
+    """The most probable of the hypotheses (a nominal rate, what a quartz adds to it, the rate of the lags by which that
+    is judged), the path over GRID (B,) beside it, and the blocks (B,) that do not contradict it."""
     best, seen_from = None, None
-    for nominal, rate in hypotheses:
-        if nominal != seen_from:
-            base, seen_from = found.lag_s + nominal * (pair.frame_s - found.centre_s), nominal
+    for nominal, rate, along in hypotheses:
+        if along != seen_from:
+            base, seen_from = found.lag_s + along * (pair.frame_s - found.centre_s), along
             table = lags.evidence(pair, base, GRID, noise, block) / inflation
-        leans = rate * (middles - found.centre_s) / GRID_S
+        leans = (along == nominal) * rate * (middles - found.centre_s) / GRID_S
         path, score = lags.best_path(lags.sheared(table, leans), moves)
         score -= 0.5 * (rate / _beside(nominal)[1]) ** 2 + MANIFEST_SURPRISE * (nominal != 0)
         if best is None or score > best[0]:
@@ -154,9 +164,9 @@ def _doubt(
     rates = np.append(rates, drift)
     wrong, totals = [], []
     for rate in rates:
-        leans = (rate - drift) * away_s
-        chance, total = lags.posterior(lags.sheared(table, leans / GRID_S), moves)
-        wrong.append((chance * (np.abs(GRID + leans[:, None]) > MAX_ERROR_S + 1e-9)).sum(1))
+        leans, most = (rate - drift) * away_s[:, None], MAX_ERROR_S + 1e-9
+        chance, total = lags.posterior(lags.sheared(table, leans[:, 0] / GRID_S), moves)
+        wrong.append((chance * ((GRID > most - leans) | (GRID < -most - leans))).sum(1))
         totals.append(total - 0.5 * ((rate - nominal) / _beside(nominal)[1]) ** 2)
     weights = np.exp(np.array(totals) - max(totals))
     weights /= weights.sum()
@@ -166,7 +176,7 @@ def _doubt(
 
 def _per_frame(values: np.ndarray, block: int, frames: int) -> np.ndarray:
     """(N,) the values (B,) of the blocks, frame by frame."""
-    return values[np.minimum(np.arange(frames) // block, len(values) - 1)]
+    return np.repeat(values, np.diff(np.append(block * np.arange(len(values)), frames)))
 
 
 def _settle(
@@ -177,8 +187,9 @@ def _settle(
     time, doubts = pair.frame_s, []
     for attempt in range(6):
         line = fit_line(
-            pair, start_s + stairs(len(time), steps), rate, noise, drifts=drifts, wander=WANDER, wander_s=WANDER_S,
-            steps_at_s=np.array([time[i] for i, _ in steps]), trust=_per_frame(trust, block, len(time) - 1),
+            pair, start_s + stairs(slice(0, len(time)), steps), rate, noise, drifts=drifts, wander=WANDER,
+            wander_s=WANDER_S, steps_at_s=np.array([time[i] for i, _ in steps]),
+            trust=_per_frame(trust, block, len(time) - 1),
         )
         steps = [(i, float(size + more)) for (i, size), more in zip(steps, line.steps_s)]
         sure = np.abs([size for _, size in steps]) > np.maximum(LEAST_STEP_SE * line.steps_se_s, LEAST_STEP_S)
@@ -195,14 +206,16 @@ def _locate(
 ) -> tuple[list[Step], list[tuple[float, float]]]:
     """The steps at their most probable frames, and the stretches that hold each with all but DOUBT of probability."""
     time, moved, doubts = pair.frame_s, [], []
-    smooth = line.lag_s - stairs(len(time), steps)
     for k, (i, size) in enumerate(steps):
-        before = smooth + stairs(len(time), steps[:k] + steps[k + 1 :])
         # between the middles to its neighbours
         low = (steps[k - 1][0] + i) // 2 if k else 0
         high = (steps[k + 1][0] + i) // 2 if k + 1 < len(steps) else len(time) - 1
-        gained = lags.frame_evidence(pair, before, noise) - lags.frame_evidence(pair, before + size, noise)
-        total = np.cumsum(lags.bounded(gained[low:high], block)) / line.inflation
+        gained = []
+        for part in lags.parts(pair, slice(low, high), noise.taps):
+            others = stairs(part.frames, steps[:k] + steps[k + 1 :])
+            before = line.lag_s[part.frames] - stairs(part.frames, steps) + others
+            gained.append(lags.frame_evidence(part, before, noise) - lags.frame_evidence(part, before + size, noise))
+        total = np.cumsum(lags.bounded(np.concatenate(gained), block)) / line.inflation
         chance = np.exp(total - total.max())
         below = np.cumsum(chance) / chance.sum()
         first, middle, last = low + 1 + np.searchsorted(below, [DOUBT / 2, 0.5, 1 - DOUBT / 2])
@@ -211,12 +224,10 @@ def _locate(
     return moved, doubts
 
 
-def stairs(frames: int, steps: list[Step]) -> np.ndarray:
-    """(N,) sum of the steps."""
-    out = np.zeros(frames)
-    for i, size in steps:
-        out[i:] += size
-    return out
+def stairs(frames: slice, steps: list[Step]) -> np.ndarray:
+    """(n,) sum of the steps, which are in order, at some frames."""
+    edges = np.clip([frames.start, *(i for i, _ in steps), frames.stop], frames.start, frames.stop)
+    return np.repeat(np.cumsum([0.0, *(size for _, size in steps)]), np.diff(edges))
 
 
 def stretches(time_s: np.ndarray, bad: np.ndarray) -> list[tuple[float, float]]:

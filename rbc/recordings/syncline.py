@@ -63,7 +63,7 @@ def sync_clock(pairs: Pairs, frame_s: np.ndarray, imu_period_s: float, signals: 
         if line.held and signals.accepted and abs(signals.drift_ppm) > 1e6 * NO_QUARTZ:
             line = replace(line, drift=1e-6 * signals.drift_ppm, drift_se=1e-6 * signals.drift_se_ppm,
                            held="drift of the signals")  # fmt: skip
-        lag, se = line.lag(frame_s) + stairs(len(frame_s), at), line.se(frame_s)
+        lag, se = line.lag(frame_s) + stairs(slice(0, len(frame_s)), at), line.se(frame_s)
         own = SURE_SE * se <= tolerance
         apart = np.abs(lag + frame_s - signals.camera_to_imu(frame_s))
         theirs = signals.sure(frame_s)

@@ -11,14 +11,13 @@ from rbc.recordings import clock as clocks
 from rbc.recordings import motion as motions
 from rbc.recordings.clock import Clock
 from rbc.recordings.errors import RecordingError
-from rbc.recordings.motion import Motion
 from rbc.recordings.raw import Raw
 from rbc.recordings.syncline import sync_clock
 from rbc.recordings.turning import Turning
 
 
 def find_clock(
-    raw: Raw, points: np.ndarray, motion: Motion | None, axes: dict[str, tuple[str, str]], min_correlation: float
+    raw: Raw, points: np.ndarray, axes: dict[str, tuple[str, str]], min_correlation: float
 ) -> tuple[Clock, str]:
     """The clock and the mount (head, back or '') that it was found with, from cleaned points (N, K, D).
 
@@ -26,11 +25,12 @@ def find_clock(
     """
     if raw.imu is None or raw.one_clock:
         return clocks.same_clock(), raw.row.imu_mount if axes else ""
-    if motion is None or motion.gyro is None or not axes:
-        missing = "tracked axis of the body" if motion is not None and motion.gyro is not None else "gyroscope"
+    felt = motions.felt_turning(raw)
+    if felt is None or not axes:
+        missing = "gyroscope" if felt is None else "tracked axis of the body"
         signals = clocks.refused(f"no {missing}: two clocks need an animal that is seen and felt turning")
         return (signals, "") if raw.pairs is None else synced(raw, signals, {}, raw.row.imu_mount if axes else "")
-    turnings = motions.turnings(raw, points, motion, axes)
+    turnings = motions.turnings(raw, points, felt, axes)
     found = {
         mount: clocks.estimate_clock(pair, stamped=raw.row.pose_times is not None, min_correlation=min_correlation)
         for mount, pair in turnings.items()

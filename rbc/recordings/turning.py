@@ -5,7 +5,7 @@ about the vertical. What is compared is the *increment* from frame to frame, whi
 rates.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,10 @@ class Turning:
     """(M,) IMU time of its samples."""
     turned: np.ndarray
     """(M,) rad turned about the vertical since the first sample; NaN inside stretches without samples."""
+
+    def part(self, frames: slice) -> "Turning":
+        """With these frames alone; the IMU's side stays whole."""
+        return replace(self, frame_s=self.frame_s[frames], angle=self.angle[frames])
 
     def seen(self) -> np.ndarray:
         """(N - 1,) increments of the angle, wrapped; NaN where an end is missing."""
@@ -54,6 +58,8 @@ def turning(
     step = np.diff(imu_s, prepend=imu_s[0])
     turned = np.cumsum(step * np.concatenate([rate[:1], (rate[1:] + rate[:-1]) / 2]))
     gaps = np.flatnonzero(step > longest_gap_s)
+    if not len(gaps):
+        return Turning(frame_s, angle, imu_s, turned)
     middles = (imu_s[gaps] + imu_s[gaps - 1]) / 2
     # one missing value in the middle makes everything between the two samples missing
     return Turning(frame_s, angle, np.insert(imu_s, gaps, middles), np.insert(turned, gaps, np.nan))

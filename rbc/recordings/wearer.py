@@ -49,13 +49,13 @@ def settle(raw: Raw, settings: Settings) -> Raw:
         return raw
     everyone, where = {tracks.individual: tracks.points, **tracks.others}, f"session {raw.row.session}: individual"
     needs = f"needs one of {', '.join(everyone)}: the animal that wears the IMU"
-    motion, axes = motions.read_motion(raw), motions.seen_axes(raw, settings.body_axis, settings.head_axis)
-    if motion is None or motion.gyro is None or not axes:
+    felt, axes = motions.felt_turning(raw), motions.seen_axes(raw, settings.body_axis, settings.head_axis)
+    if felt is None or not axes:
         if named:
             return raw
         raise RecordingError(f"{where} is empty, and no gyroscope or no axis of the body is there to tell by; {needs}")
     by_mount = {
-        name: motions.turnings(raw, geometry.clean_points(points, settings.min_likelihood), motion, axes)
+        name: motions.turnings(raw, geometry.clean_points(points, settings.min_likelihood), felt, axes)
         for name, points in everyone.items()
     }
     try:

@@ -1,10 +1,16 @@
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, sosfiltfilt
 
+from rbc.recordings import lags
 from rbc.recordings.clock import estimate_clock, same_clock
+from rbc.recordings.correlogram import search
+from rbc.recordings.steps import follow
 from rbc.recordings.turning import Turning, turning
 
 FINE_HZ = 200.0
@@ -119,6 +125,46 @@ def test_clock_finds_dropped_frames_without_stamps_and_doubts_where_they_were():
     wrong, sure = errors_ms(clock, pair, truth)
     assert [round(size * FPS) for _, size in clock.steps] == [4, 3]
     assert wrong.max() < 20 and sure > 0.8
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_clock_of_hours_on_which_drift_adds_up_is_sure_throughout(stamped, monkeypatch):
+    monkeypatch.setitem(globals(), "FPS", 10.0)
+    monkeypatch.setitem(globals(), "IMU_HZ", 30.0)
+    pair, truth = recordings(length_s=7200.0, drift_ppm=100.0, noise_rad=0.02)
+    wrong, sure = errors_ms(estimate_clock(pair, stamped=stamped, min_correlation=0.3), pair, truth)
+    assert wrong.max() < 5 and sure > 0.99
+
+
+def test_clock_found_in_parts_is_that_of_the_whole(monkeypatch):
+    pair, truth = recordings(length_s=300.0, dropped=((4500, 6),), noise_rad=0.02)
+    whole = estimate_clock(pair, stamped=True, min_correlation=0.3)
+    monkeypatch.setattr(lags, "CHUNK", 5000)
+    parts = estimate_clock(pair, stamped=True, min_correlation=0.3)
+    assert np.allclose(parts.knots_lag_s, whole.knots_lag_s, atol=5e-4)
+    assert np.allclose(parts.knots_se_s, whole.knots_se_s, rtol=0.1)
+    assert np.allclose(parts.steps, whole.steps, atol=1.0) and len(whole.steps) == 1
+    wrong, sure = errors_ms(parts, pair, truth)
+    assert wrong.max() < 20 and abs(sure - errors_ms(whole, pair, truth)[1]) < 0.05
+
+
+def test_a_longer_recording_takes_little_more_memory(monkeypatch):
+    monkeypatch.setattr(lags, "CHUNK", 1024)
+    peaks = []
+    for length_s in (120.0, 240.0):
+        pair, _ = recordings(length_s=length_s, noise_rad=0.02)
+        found = search(pair, 3e-4)
+        tracemalloc.start()
+        follow(pair, found, stamped=True)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (peaks[1] - peaks[0]) / (120 * FPS) < 180  # bytes a frame
+
+
+def test_clock_is_sure_outside_all_its_doubtful_stretches():
+    clock = replace(same_clock(), unsure=((1.0, 5.0), (2.0, 3.0), (7.0, 8.0)))
+    assert clock.sure(np.arange(10.0)).tolist() == [True] + 5 * [False] + [True, False, False, True]
+    assert not replace(clock, accepted=False).sure(np.arange(10.0)).any()
 
 
 def test_clock_of_a_short_recording_keeps_no_drift_and_says_so():

@@ -1,7 +1,8 @@
 import numpy as np
 
 from rbc.recordings import lags
-from rbc.recordings.lags import Moves
+from rbc.recordings.lags import Moves, Noise
+from rbc.recordings.turning import Turning
 
 
 def test_whitener_of_an_autoregressive_noise_is_its_own_recursion():
@@ -16,6 +17,23 @@ def test_whitener_of_an_autoregressive_noise_is_its_own_recursion():
 def test_apply_filter_needs_all_its_past():
     out = lags.apply_filter(np.array([1.0, -1.0]), np.array([1.0, 3.0, np.nan, 4.0, 9.0]))
     assert np.array_equal(out, [np.nan, 2.0, np.nan, np.nan, 5.0], equal_nan=True)
+
+
+def test_parts_say_what_the_whole_says(monkeypatch):
+    rng = np.random.default_rng(0)
+    time, imu_s = np.arange(900) / 30, np.arange(-200, 3300) / 100
+    angle = rng.normal(size=900)
+    angle[300:310] = np.nan
+    pair, noise = Turning(time, angle, imu_s, np.cumsum(rng.normal(size=3500))), Noise(rng.normal(size=6), 0.3, 0.9)
+    lag_s = 0.1 * np.sin(time)
+    tables, gained = [], []
+    for chunk in (lags.CHUNK, 100):
+        monkeypatch.setattr(lags, "CHUNK", chunk)
+        tables.append(lags.evidence(pair, lag_s, np.linspace(-0.5, 0.5, 11), noise, 7))
+        parts = lags.parts(pair, slice(150, 750), noise.taps)
+        gained.append(np.concatenate([lags.frame_evidence(part, lag_s[part.frames], noise) for part in parts]))
+    assert np.array_equal(*tables) and tables[0].shape == (129, 11)
+    assert np.array_equal(*gained) and np.count_nonzero(gained[0]) == 600 - 16
 
 
 def two_segments(up: float, down: float, first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
