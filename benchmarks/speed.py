@@ -167,8 +167,8 @@ def training(params: Params, experiment: Experiment, classifier: Classifier) -> 
         inputs = [torch.randn(frames, head[0].in_features).half() for head in mlp.heads]
         target = torch.zeros(frames, count)
         gathered = *inputs, torch.ones(frames, 3, dtype=torch.bool), torch.zeros(frames, dtype=torch.long)
-        train_mlp(mlp, gathered, target, torch.ones_like(target), torch.from_numpy(folds(2, settings.members)), epochs=steps // 4,
-                  batch_size=settings.batch_size, lr=settings.lr, weight_decay=settings.weight_decay,
+        train_mlp(mlp, gathered, target, torch.ones_like(target), torch.from_numpy(folds(2, settings.members)),
+                  epochs=steps // 4, batch_size=settings.batch_size, lr=settings.lr, weight_decay=settings.weight_decay,
                   balance=settings.balance, negative_focus=params.finetune.negative_focus, chance=Chance(0),
                   scratch=scratch, name="train_mlp")
 

@@ -21,7 +21,7 @@ SWITCH_COSTS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
 MIN_FRAMES = (1, 3, 5, 10, 20)
 BOUT_IOU = 0.5
 UNREACHED = -1e300
-TOGETHER = 1_000_000  # frames x behaviours of a piece; bounds memory to a hundred MB
+TOGETHER = 2**18  # frames x behaviours of a piece; bounds memory to some tens of MB
 GREW, EARNED = 1, 2
 LOOK_BACK = 1024  # frames
 
