@@ -165,6 +165,7 @@ def fit_heading(
         d, e = (_sums(weight, x, felt, stretch) for x in (seen, lever))
         gain = _gain(*(x.sum() for x in (a, b, c, d, e)))
         coherence = abs(d.sum()) / np.sqrt(a.sum().real * (weight * np.abs(felt) ** 2).sum() + 1e-12)
+        del felt, seen, lever, weight, stretch  # of a day hundreds of MB each, and the next path is as long
         if best is None or coherence > best[0]:
             used = np.flatnonzero(a.real > 0)
             # leave out one stretch at a time
