@@ -9,6 +9,7 @@ import numpy as np
 
 from rbc.recordings import geometry, mounting
 from rbc.recordings.raw import Raw
+from rbc.recordings.resampling import known
 from rbc.recordings.turning import Turning, turning
 
 LONGEST_GAP_S = 0.1
@@ -38,26 +39,27 @@ def read_motion(raw: Raw) -> Motion | None:
 
 def seen_axes(raw: Raw, body_axis: tuple[str, ...], head_axis: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """The tracked axis of each mount (head, back) on which the IMU may sit."""
-    known = raw.tracks.keypoints if raw.tracks else ()
+    names = raw.tracks.keypoints if raw.tracks else ()
     axes = {"head": head_axis, "back": body_axis}
     return {
         mount: axis for mount, axis in axes.items()
-        if axis and set(axis) <= set(known) and raw.row.imu_mount in ("", mount)
+        if axis and set(axis) <= set(names) and raw.row.imu_mount in ("", mount)
     }
 
 
 def felt_turning(raw: Raw) -> Turning | None:
     """What the IMU felt of the turning, with nothing seen of it; None without acceleration and rotation together."""
     motion = read_motion(raw)
-    there = np.isfinite(raw.imu.values).all(1) if motion is not None else np.zeros(0, bool)
-    if motion is None or motion.gyro is None or not there.any():
+    if motion is None or motion.gyro is None:
+        return None
+    there = np.isfinite(raw.imu.values).all(1)
+    if not there.any():
         return None
     rate = sum(up * (gyro - rest) for up, gyro, rest in zip(motion.up.T, motion.gyro.T, motion.rest, strict=True))
     time_s = motion.time_s
     del motion
-    if not there.all():
-        time_s, rate = time_s[there], rate[there]
-    return turning(raw.frame_s, np.broadcast_to(np.nan, raw.frame_s.shape), time_s, rate, LONGEST_GAP_S)
+    unseen = np.broadcast_to(np.nan, raw.frame_s.shape)
+    return turning(raw.frame_s, unseen, known(time_s, there), known(rate, there), LONGEST_GAP_S)
 
 
 def turnings(raw: Raw, points: np.ndarray, felt: Turning, axes: dict[str, tuple[str, str]]) -> dict[str, Turning]:

@@ -74,6 +74,9 @@ class Ontology:
         return counts, np.any(list(kinds.values()), axis=0) if kinds else np.zeros(len(labels), bool)
 
 
+NO_ONTOLOGY = Ontology()
+
+
 def translate(raw: Raw, aliases: dict[str, str]) -> Raw:
     """The recording with aliases replaced by their behaviours in its labels and in what was scored."""
     if not aliases:

@@ -15,6 +15,7 @@ from rbc.recordings.geometry import clean_points, lengths
 from rbc.recordings.motion import felt_turning, narrowed, seen_axes, turnings
 from rbc.recordings.mounting import unrest
 from rbc.recordings.raw import Raw
+from rbc.recordings.resampling import known
 from rbc.recordings.settings import Settings
 from rbc.recordings.turning import Turning
 from rbc.recordings.units import ACC_UNITS, GRAVITY, GYRO_UNITS, read_units
@@ -68,7 +69,7 @@ def at_rest(raw: Raw) -> Rest:
         return NO_REST
     rate_hz = 1.0 / np.median(np.diff(raw.imu.time_s))
     there = np.isfinite(raw.imu.values).all(1)
-    values = raw.imu.values if there.all() else raw.imu.values[there]
+    values = known(raw.imu.values, there)
     span = max(3, int(rate_hz))
     if len(values) < 2 * span:
         return NO_REST

@@ -10,15 +10,13 @@ import pandas as pd
 from rbc.recordings.alignment import align
 from rbc.recordings.checking import check_all, conflict_note, work
 from rbc.recordings.manifest import Row
-from rbc.recordings.ontology import Ontology, translate
+from rbc.recordings.ontology import NO_ONTOLOGY, Ontology, translate
 from rbc.recordings.physics import Rest
 from rbc.recordings.quality import SPREADS, Quantiles, describe, distances
 from rbc.recordings.raw import read_raw
 from rbc.recordings.session import NOT_SCORED, Session
 from rbc.recordings.settings import Settings
 from rbc.recordings.slip import slip_columns, slip_note
-
-NO_ONTOLOGY = Ontology()
 
 
 def align_all(

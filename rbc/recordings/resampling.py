@@ -24,14 +24,14 @@ def make_grid(start_s: float, stop_s: float, rate_hz: float) -> np.ndarray:
     return np.arange(first, last + 1) / rate_hz
 
 
-def _known(values: np.ndarray, there: np.ndarray) -> np.ndarray:
+def known(values: np.ndarray, there: np.ndarray) -> np.ndarray:
     """The values that are there (N,); no copy where all are."""
     return values if there.all() else values[there]
 
 
 def gap_around(time_s: np.ndarray, there: np.ndarray, at_s: np.ndarray) -> np.ndarray:
     """(T,) seconds between the measured samples (there (N,)) on both sides of each time; 0 on a sample, inf outside."""
-    times, out = _known(time_s, there), np.full(len(at_s), np.inf)
+    times, out = known(time_s, there), np.full(len(at_s), np.inf)
     for begin in range(0, len(at_s) if len(times) else 0, CHUNK):
         at = at_s[begin : begin + CHUNK]
         after = np.searchsorted(times, at)
@@ -88,7 +88,7 @@ def _line(time_s: np.ndarray, values: np.ndarray, there: np.ndarray, at_s: np.nd
     """(T,) straight lines between the samples that are there; NaN over longer gaps and outside."""
     if not there.any():
         return np.full(len(at_s), np.nan)
-    line = np.interp(at_s, _known(time_s, there), _known(values, there))
+    line = np.interp(at_s, known(time_s, there), known(values, there))
     line[~(gap_around(time_s, there, at_s) <= longest_s)] = np.nan
     return line
 
@@ -130,7 +130,7 @@ def band_powers(time_s: np.ndarray, size: np.ndarray, at_s: np.ndarray, max_gap_
     hop = max(1, int(round(BAND_HOP_S / period)))
     if len(even_s) < width or width < 8:
         return out
-    even = np.interp(even_s, _known(time_s, good), _known(size, good))
+    even = np.interp(even_s, known(time_s, good), known(size, good))
     there = measured(time_s, good, even_s)
     starts = np.arange(0, len(even) - width + 1, hop)
     hann = np.hanning(width + 2)[1:-1]

@@ -2,9 +2,7 @@
 
 from rbc.recordings.checking import Checked
 from rbc.recordings.names import SHOWN, alike, few
-from rbc.recordings.ontology import Ontology
-
-NO_ONTOLOGY = Ontology()
+from rbc.recordings.ontology import NO_ONTOLOGY, Ontology
 
 
 def summary(found: Checked, ontology: Ontology = NO_ONTOLOGY) -> str:
