@@ -1,19 +1,22 @@
 """The model that ships: network, MLP, what adaptation needs, and how probabilities become decisions, in one folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
 from rbc.artifacts import NETWORK, Model, load_model, load_tensors, save_adapters, save_network
 from rbc.inference import CHUNK, VISITOR, ClassMap, adapt, heads_there, looked_at, read_part, side_by_side
 from rbc.learning.mlp import WindowMlp
 from rbc.network.heads import HEADS
 from rbc.outputs import write_json
+from rbc.recordings.errors import RecordingError
 from rbc.recordings.session import MODALITIES, Session
 from rbc.rooms import let_go, pieces, room
 from rbc.scoring.calibration import mean_of_heads
@@ -100,6 +103,15 @@ class Classifier:
         mlp.load_state_dict({k.removeprefix("mlp."): v for k, v in tensors.items() if k.startswith("mlp.")})
         class_map = tensors["class_map.imu"], tensors["class_map.pose"]
         return cls(model, mlp, class_map, Decision.from_dict(read_recipe(folder)["decision"]))
+
+
+@contextmanager
+def trained(folder: Path) -> Iterator[None]:
+    """Makes a RecordingError of what goes wrong while a folder is read that should hold what train_mlp wrote."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, SafetensorError) as fault:
+        raise RecordingError(f"--model {folder}: needs what train_mlp wrote; {type(fault).__name__}: {fault}") from None
 
 
 def read_recipe(folder: Path) -> dict:

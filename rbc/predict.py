@@ -16,10 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
-from safetensors import SafetensorError
 from tqdm import tqdm
 
-from rbc.classifier import Classifier, read_recipe
+from rbc.classifier import Classifier, read_recipe, trained
 from rbc.inference import features_of, looked_at, share_outside
 from rbc.outputs import BusyError, write_table, writing
 from rbc.predictions import bout_table, drift_notes, fit_to_model, write_frames
@@ -90,10 +89,11 @@ def check(model: Path, out: Path, overwrite: bool) -> tuple[Classifier, dict]:
     """The classifier and the notes that predicting needs. Raises RecordingError, for a wrong `out` too."""
     problems, loaded = [], None
     try:
-        notes = read_recipe(model)
-        loaded = Classifier.load(model), {name: notes[name] for name in ("adapt", "alignment", "feature_range")}
-    except (OSError, ValueError, KeyError, SafetensorError) as fault:
-        problems.append(f"--model {model}: needs what train_mlp wrote; {type(fault).__name__}: {fault}")
+        with trained(model):
+            notes = read_recipe(model)
+            loaded = Classifier.load(model), {name: notes[name] for name in ("adapt", "alignment", "feature_range")}
+    except RecordingError as error:
+        problems += error.problems
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         if not overwrite:
             problems.append(f"--out {out}: exists already; needs a new folder, or --overwrite to replace predictions")

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
-from safetensors import SafetensorError
 
-from rbc.classifier import Classifier
+from rbc.classifier import Classifier, trained
 from rbc.recordings.errors import RecordingError
 from rbc.streaming import Stream
 
@@ -37,10 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def load(folder: Path) -> Classifier:
     """The classifier. Raises RecordingError where there is none."""
-    try:
+    with trained(folder):
         return Classifier.load(folder)
-    except (OSError, ValueError, KeyError, SafetensorError) as fault:
-        raise RecordingError(f"--model {folder}: needs what train_mlp wrote; {type(fault).__name__}: {fault}") from None
 
 
 def follow(classifier: Classifier, body_length_px: float, lines: TextIO, out: TextIO) -> None:
