@@ -17,17 +17,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rbc.classifier import Classifier
 from rbc.experiment import Experiment
-from rbc.features import imu_features, pose_features, session_crop
-from rbc.inference import CHUNK, halo, read_part, scaled_features, side_by_side
+from rbc.features import imu_features, pose_features
+from rbc.inference import CHUNK, halo, one_thread, read_part, scaled_features, side_by_side
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
-from rbc.learning.mlp import WindowMlp, train_mlp
+from rbc.learning.mlp import train_mlp
 from rbc.learning.pretraining import pretrain
 from rbc.learning.training import Chance
 from rbc.params import Params
 from rbc.recordings.session import Session
 from rbc.scoring.calibration import folds
 from rbc.scoring.splits import Ledger
+from rbc.signals import session_crop
 from rbc.streaming import Stream
 
 WINDOWS = (16, 32, 64, 128)
@@ -104,8 +105,6 @@ def profile(classifier: Classifier, session: Session) -> dict[str, float]:
     """Microseconds of one core that each step of dense inference takes for a frame that is kept."""
     network, mlp, recipe = classifier.model.network.eval(), classifier.mlp, classifier.model.recipe
     inner, margin = slice(CHUNK, 2 * CHUNK), halo(network, recipe) + mlp.reach
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     crop = session_crop(session, inner.start - margin, inner.stop + margin, recipe)
     scaled = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
     latents = [network.encoded(m, x, crop.there, crop.setup) for m, x in enumerate(scaled)]
@@ -120,8 +119,8 @@ def profile(classifier: Classifier, session: Session) -> dict[str, float]:
         "MLP": lambda: mlp.probability(part.read, mlp.reach, mlp.reach + CHUNK),
         "decision": lambda: classifier.decision.decide(classifier.decision.probability(spoken, there)),
     }
-    taken = {name: 1e6 * seconds(work) / CHUNK for name, work in steps.items()}
-    torch.set_num_threads(threads)
+    with one_thread():
+        taken = {name: 1e6 * seconds(work) / CHUNK for name, work in steps.items()}
     return taken | {"decision": taken["decision"] / 8}
 
 
@@ -130,13 +129,12 @@ def pushes(classifier: Classifier, session: Session) -> dict[str, float]:
     stream = Stream(classifier, session.body_length_px)
     ready = session_crop(session, 0, len(session), stream.recipe)
     rows = torch.cat([ready.imu, ready.bands, ready.pose.flatten(2), ready.other.flatten(2)], 2)[0].numpy()
-    threads, taken = torch.get_num_threads(), []
-    torch.set_num_threads(1)
-    for row in rows:
-        begin = time.perf_counter()
-        stream.push(row)
-        taken.append(time.perf_counter() - begin)
-    torch.set_num_threads(threads)
+    taken = []
+    with one_thread():
+        for row in rows:
+            begin = time.perf_counter()
+            stream.push(row)
+            taken.append(time.perf_counter() - begin)
     p50, p99, mean = (*np.percentile(taken[stream.look_ahead :], [50, 99]), np.mean(taken[stream.look_ahead :]))
     return {"p50": 1e3 * p50, "p99": 1e3 * p99, "mean": 1e3 * mean,
             "look_ahead_s": stream.look_ahead / stream.recipe.rate_hz}

@@ -9,8 +9,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rbc.features import Recipe, imu_width, pose_width
+from rbc.features import imu_width, pose_width
 from rbc.network.network import Network
+from rbc.signals import Recipe
 
 NETWORK, ADAPTERS = "network.safetensors", "adapters.safetensors"
 HEADER = "rbc"  # a single metadata key: their order in the file is not fixed

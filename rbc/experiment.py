@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rbc.features import Recipe
 from rbc.outputs import fingerprint, scratch
 from rbc.params import Params
 from rbc.recordings.session import NOT_SCORED, Session, load_sessions
 from rbc.scoring.splits import assign, view
+from rbc.signals import Recipe
 
 ALIGNED = Path("data/align_data")
 

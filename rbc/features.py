@@ -6,7 +6,6 @@ missing keypoints are features of their own.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -15,49 +14,9 @@ from torch import Tensor
 
 from rbc.rooms import pieces
 from rbc.running import difference, running_mean
+from rbc.signals import Crop, Recipe, empty_crop, session_crop
 
-ENDS = ("front", "rear")
-IMU_CHANNELS = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
 GRAVITY = 9.81
-
-
-@dataclass(frozen=True)
-class Crop:
-    """Signals of a stretch of frames, batched; what the loaders serve and augmentation changes."""
-
-    imu: Tensor  # (B, T, 6) m/s², rad/s
-    bands: Tensor  # (B, T, F) log10 power
-    pose: Tensor  # (B, T, K, 3) px, px, likelihood
-    other: Tensor  # (B, T, 2, 3) ENDS of the nearest other animal's trunk, as pose; (B, T, 0, 3) where nobody is
-    ready_imu: Tensor  # (B, T, F)
-    ready_pose: Tensor  # (B, T, F)
-    there: Tensor  # (B, T, 2) has the modality anything to read? Interpolated counts, as do doubtful clocks
-    body_length_px: Tensor  # (B,)
-    setup: Tensor  # (B,) row of the adapter, 0 = the shared map alone
-
-    def map(self, function) -> "Crop":
-        """The crop with `function` applied to every tensor."""
-        return Crop(*(function(getattr(self, f.name)) for f in fields(self)))
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What the features are made of; goes with the model into recipe.json."""
-
-    rate_hz: float
-    keypoints: tuple[str, ...]
-    body_axis: tuple[str, str]
-    head_axis: tuple[str, str]
-    imu_names: tuple[str, ...]
-    band_names: tuple[str, ...]
-    ready_imu_names: tuple[str, ...]
-    ready_pose_names: tuple[str, ...]
-    others: bool = False
-    """Is another animal seen in any session?"""
-
-    def frames(self, seconds: float) -> int:
-        """Odd number of frames that spans `seconds`."""
-        return 2 * int(seconds * self.rate_hz / 2) + 1
 
 
 def imu_features(crop: Crop, recipe: Recipe) -> Tensor:
@@ -187,54 +146,9 @@ def pose_width(recipe: Recipe) -> int:
     return pose_features(empty_crop(recipe, frames=64), recipe).shape[-1]
 
 
-def empty_crop(recipe: Recipe, frames: int) -> Crop:
-    """One crop in which everything is missing."""
-    nothing = lambda *shape: torch.full((1, frames, *shape), torch.nan)  # noqa: E731
-    return Crop(
-        nothing(6), nothing(len(recipe.band_names)), nothing(len(recipe.keypoints), 3),
-        nothing(len(ENDS) * recipe.others, 3), nothing(len(recipe.ready_imu_names)),
-        nothing(len(recipe.ready_pose_names)), torch.zeros(1, frames, 2, dtype=torch.bool), torch.ones(1),
-        torch.zeros(1, dtype=torch.long),
-    )
-
-
-def session_crop(session, start: int, stop: int, recipe: Recipe, row: int = 0) -> Crop:
-    """Crop (B = 1) of frames start to stop of a Session, columns in the recipe's order; frames beyond the session and
-    columns that it lacks are NaN."""
-    a = min(max(start, 0), stop)
-    b = max(min(stop, len(session)), a)
-
-    def columns(array: np.ndarray, have: tuple[str, ...], want: tuple[str, ...]) -> Tensor:
-        out = np.full((stop - start, len(want), *array.shape[2:]), np.nan, np.float32)
-        for i, name in enumerate(want):
-            if name in have:
-                out[a - start : b - start, i] = array[a:b, have.index(name)]
-        return torch.from_numpy(out)[None]
-
-    imu = columns(session.imu, session.imu_names, IMU_CHANNELS)
-    pose = columns(session.pose, session.keypoints, recipe.keypoints)[..., [0, 1, -1]]  # the height of 3D is left out
-    other = columns(session.other, ENDS[: session.other.shape[1]], ENDS if recipe.others else ())
-    ready_imu = columns(session.ready_imu, session.ready_imu_names, recipe.ready_imu_names)
-    ready_pose = columns(session.ready_pose, session.ready_pose_names, recipe.ready_pose_names)
-    there = is_there(imu, pose, ready_imu, ready_pose, recipe)
-    scale = session.body_length_px if np.isfinite(session.body_length_px) else 1.0
-    return Crop(
-        imu, columns(session.bands, session.band_names, recipe.band_names), pose, other, ready_imu,
-        ready_pose, there, torch.tensor([scale], dtype=torch.float32), torch.tensor([row]),
-    )
-
-
-def is_there(imu: Tensor, pose: Tensor, ready_imu: Tensor, ready_pose: Tensor, recipe: Recipe) -> Tensor:
-    """(B, T, 2) has the modality anything to read?"""
-    axis = [recipe.keypoints.index(name) for name in recipe.body_axis if name in recipe.keypoints]
-    seen = pose[:, :, axis, 0].isfinite().all(-1) & bool(axis)  # no feature of the pose without the body's axis
-    felt = imu.isfinite().any(-1)
-    return torch.stack([felt | ready_imu.isfinite().any(-1), seen | ready_pose.isfinite().any(-1)], -1)
-
-
 def part_features(session, recipe: Recipe, part: slice) -> tuple[Tensor, Tensor]:
     """Features (n, F) of both modalities in a slice of a session's frames; NaN where missing."""
-    margin = recipe.frames(1.0) + recipe.frames(0.5)
+    margin = recipe.reach
     crop = session_crop(session, part.start - margin, part.stop + margin, recipe)
     there = crop.there[0, margin:-margin]
     pair = imu_features(crop, recipe), pose_features(crop, recipe)

@@ -6,6 +6,7 @@ T frames, D latent, C behaviours, F features, M heads (imu, pose, fused).
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -14,11 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rbc.features import Recipe, imu_features, part_features, pose_features, session_crop
+from rbc.features import imu_features, part_features, pose_features
 from rbc.network.adapter import Adapter
 from rbc.network.network import Network
 from rbc.recordings.session import MODALITIES, Session
 from rbc.rooms import pieces
+from rbc.signals import Recipe, session_crop
 
 CHUNK = 4096  # frames kept of each pass
 LOOKED_AT = 60_000  # frames, twenty minutes: what a session is on average needs no more
@@ -54,8 +56,7 @@ and a constant."""
 
 def halo(network: Network, recipe: Recipe) -> int:
     """Frames to each side that decide a frame, on the network's grid."""
-    reach = network.context + recipe.frames(1.0) + recipe.frames(0.5)
-    return -(-reach // network.GRID) * network.GRID
+    return -(-(network.context + recipe.reach) // network.GRID) * network.GRID
 
 
 @dataclass(frozen=True)
@@ -81,28 +82,34 @@ def read_part(network: Network, session: Session, recipe: Recipe, row: int, part
     crop = session_crop(session, first, part.stop + margin, recipe, row).map(lambda x: x.to(device))
     scaled = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
     latents = network(*scaled, crop.there, crop.setup).three
-    features = (
-        torch.where(crop.there[..., m, None], adapter.shifted(x, crop.setup), 0.0)[0, inner]
-        for m, (adapter, x) in enumerate(zip(network.adapters, scaled, strict=True))
-    )
-    return Part(tuple(z[0, inner] for z in latents), tuple(features), crop.there[0, inner])
+    features = network.shifted(scaled, crop.there, crop.setup)
+    latents, features = (tuple(x[0, inner] for x in both) for both in (latents, features))
+    return Part(latents, features, crop.there[0, inner])
+
+
+@contextmanager
+def one_thread() -> Iterator[int]:
+    """Torch works with one thread here; how many it has elsewhere."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
 
 
 def side_by_side(work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
     """What `work` makes of the items, in order. Each of torch's threads takes an item of its own, so that what is made
     of it does not depend on how many there are."""
-    threads, waiting = torch.get_num_threads(), deque()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
+    waiting = deque()
+    with (one_thread() as threads,
+          ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool):
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()
-    finally:
-        torch.set_num_threads(threads)
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def encode(network: Network, session: Session, recipe: Recipe, row: int = 0) -> Encoded:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rbc.features import Recipe
 from rbc.recordings.session import MODALITIES, Session
 from rbc.rooms import let_go, pieces
 from rbc.scoring.bouts import find_bouts
+from rbc.signals import Recipe
 
 BOUT_COLUMNS = {"session": object, "behaviour": object, "start_s": float, "stop_s": float, "start_frame": "Int64",
                 "stop_frame": "Int64", "mean_probability": float}

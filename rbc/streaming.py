@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from rbc.classifier import Classifier
-from rbc.features import ENDS, IMU_CHANNELS, Crop, Recipe, imu_features, is_there, pose_features
+from rbc.features import imu_features, pose_features
+from rbc.inference import Part
+from rbc.signals import ENDS, IMU_CHANNELS, Crop, Recipe, is_there
 
 STEPS = 9  # of a block: features of two modalities, two encoders, fusion, MLP of three heads, decision
 
@@ -35,9 +37,8 @@ class Stream:
         self.network = classifier.model.network.eval()
         self.block, self.body_length_px = self.network.GRID, float(body_length_px)
         self.columns = columns(self.recipe)
-        reach = self.recipe.frames(1.0) + self.recipe.frames(0.5)
         fusion = self.network.fusion.context - self.block  # a block is a whole segment of the alignment heads
-        around = [-(-n // self.block) for n in (reach, self.network.imu_encoder.context, fusion)]
+        around = [-(-n // self.block) for n in (self.recipe.reach, self.network.imu_encoder.context, fusion)]
         self.signals, self.features, self.encoded = (deque(maxlen=2 * n + 1) for n in around)
         self.read: deque[tuple[tuple[Tensor, ...], ...]] = deque()  # latents, features and there of blocks
         self.first = self.said = self.frames = 0  # frame at which `read` begins, frames said, frames pushed
@@ -91,8 +92,7 @@ class Stream:
         for m, x in enumerate(scaled):
             latents.append(network.encoded(m, x, there, setup)[:, middle])
             yield None
-        shifted = [torch.where(there[:, middle, m, None], adapter.shifted(x[:, middle], setup), 0.0)
-                   for m, (adapter, x) in enumerate(zip(network.adapters, scaled, strict=True))]
+        shifted = network.shifted(tuple(x[:, middle] for x in scaled), there[:, middle], setup)
         self.encoded.append((*latents, *shifted, there[:, middle]))
         if len(self.encoded) < self.encoded.maxlen:
             return
@@ -112,10 +112,10 @@ class Stream:
         if stop <= self.said:
             return
         last = None if end is None else end - self.first
-        read = [(z[:last], x[:last]) for z, x in zip(latents, (imu, pose, torch.cat([imu, pose], 1)), strict=True)]
+        part = Part(tuple(z[:last] for z in latents), (imu[:last], pose[:last]), there[:last])
         here = slice(self.said - self.first, stop - self.first)
         said = []
-        for m, pair in enumerate(read):
+        for m, pair in enumerate(part.read):
             said.append(mlp.said(m, *pair, here.start, here.stop))
             yield None
         speak = there[here].numpy()

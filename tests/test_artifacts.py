@@ -8,9 +8,9 @@ import torch
 from tiny import EVERY_ENCODER
 
 from rbc.artifacts import ADAPTERS, NETWORK, load_model, load_tensors, save_adapters, save_network, save_tensors
-from rbc.features import Recipe
 from rbc.inference import encode
 from rbc.predictions import fit_to_model
+from rbc.signals import Recipe
 
 
 def save(model, folder):

@@ -7,11 +7,7 @@ import torch
 
 from rbc.features import (
     GRAVITY,
-    IMU_CHANNELS,
-    Crop,
-    Recipe,
     difference,
-    empty_crop,
     imu_features,
     imu_width,
     part_features,
@@ -19,10 +15,10 @@ from rbc.features import (
     pose_width,
     programmed_targets,
     running_mean,
-    session_crop,
     session_features,
 )
 from rbc.rooms import pieces
+from rbc.signals import IMU_CHANNELS, Crop, Recipe, empty_crop, session_crop
 
 RECIPE = tiny.RECIPE
 FRAMES, MARGIN = 200, 60

@@ -9,9 +9,9 @@ import torch
 from tiny import EVERY_ENCODER
 
 from rbc import inference
-from rbc.features import Recipe
 from rbc.inference import VISITOR, adapt, encode, feature_range, fit_class_map, halo, scaled_features, share_outside
 from rbc.rooms import pieces
+from rbc.signals import Recipe
 
 
 def arrays(encoded) -> list[np.ndarray]:

@@ -15,7 +15,6 @@ from rbc import rooms
 from rbc.artifacts import Model
 from rbc.classifier import Classifier
 from rbc.evaluation import Judge, variants
-from rbc.features import Recipe
 from rbc.inference import encode, feature_range, fit_class_map, scaled_features, share_outside
 from rbc.learning.mlp import WindowMlp
 from rbc.predict import main
@@ -23,6 +22,7 @@ from rbc.predictions import BOUT_COLUMNS, drift_notes
 from rbc.recordings.preparation import align_all
 from rbc.recordings.session import load_sessions
 from rbc.scoring.decision import Decision, Rules
+from rbc.signals import Recipe
 from rbc.simulate import writer
 from rbc.simulate.recording import write_session
 from rbc.simulate.sizes import Plan

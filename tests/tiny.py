@@ -4,13 +4,13 @@ import numpy as np
 import torch
 
 from rbc.artifacts import Model
-from rbc.features import IMU_CHANNELS, Recipe
 from rbc.learning.crops import Corpus
 from rbc.learning.training import fit
 from rbc.network.encoder import ENCODERS
 from rbc.network.network import Network
 from rbc.recordings.session import Session
 from rbc.scoring.splits import Ledger
+from rbc.signals import IMU_CHANNELS, Recipe
 
 RATE_HZ = 50.0
 BEHAVIOURS = ("walk", "still", "turn")

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
-from rbc.features import Crop
+from rbc.signals import Crop
 
 
 def augment(crop: Crop, generator: Generator, *, mounting_deg: float, camera_scale: float, camera_shear: float,

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rbc.features import Crop, Recipe, session_crop
 from rbc.recordings.session import NOT_SCORED, Session
 from rbc.scoring.bouts import find_bouts
 from rbc.scoring.labels import union
 from rbc.scoring.splits import Ledger
+from rbc.signals import Crop, Recipe, session_crop
 
 
 class Corpus:

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rbc.features import Crop, Recipe, imu_features, pose_features, programmed_targets
+from rbc.features import imu_features, pose_features, programmed_targets
 from rbc.learning import losses
 from rbc.learning.augment import augment
 from rbc.learning.crops import Corpus, SetupSampler
 from rbc.learning.training import Chance, fit
 from rbc.network.network import Latents, Network, latent_mask
+from rbc.signals import Crop, Recipe
 
 
 class Tasks(nn.Module):

@@ -62,6 +62,12 @@ class Network(nn.Module):
         encoder = (self.imu_encoder, self.pose_encoder)[modality]
         return encoder(self.adapters[modality](scaled, setup) * valid[..., modality, None].to(scaled.dtype))
 
+    def shifted(self, scaled: tuple[Tensor, Tensor], valid: Tensor, setup: Tensor) -> tuple[Tensor, ...]:
+        """Scaled features (B, T, F) of both modalities by the setup's shift, 0 where missing: what is read beside the
+        latents."""
+        return tuple(torch.where(valid[..., m, None], adapter.shifted(x, setup), 0.0)
+                     for m, (adapter, x) in enumerate(zip(self.adapters, scaled, strict=True)))
+
     def setup_state(self) -> dict[str, Tensor]:
         """The parts that belong to setups; they are saved beside the network, not in it."""
         state = self.state_dict()

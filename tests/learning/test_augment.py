@@ -4,7 +4,6 @@ import pytest
 import tiny
 import torch
 
-from rbc.features import Crop, session_crop
 from rbc.learning.augment import (
     add_noise,
     augment,
@@ -14,6 +13,7 @@ from rbc.learning.augment import (
     rotation_matrix,
     turn_mounting,
 )
+from rbc.signals import Crop, session_crop
 
 
 def generator(seed: int = 0) -> torch.Generator:

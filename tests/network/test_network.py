@@ -3,9 +3,10 @@ import tiny
 import torch
 from tiny import EVERY_ENCODER
 
-from rbc.features import imu_features, pose_features, session_crop
+from rbc.features import imu_features, pose_features
 from rbc.network.adapter import Adapter
 from rbc.network.network import latent_mask
+from rbc.signals import session_crop
 
 
 def inputs(network, frames: int = 128) -> tuple[torch.Tensor, ...]:

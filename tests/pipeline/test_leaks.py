@@ -13,11 +13,11 @@ import stages.finetune
 import stages.pretrain
 import stages.train_mlp
 from rbc.experiment import Experiment
-from rbc.features import Crop
 from rbc.learning.crops import Corpus
 from rbc.params import load
 from rbc.recordings.session import Session
 from rbc.scoring.splits import LeakError
+from rbc.signals import Crop
 
 pytestmark = pytest.mark.pipeline
 TEST, TRAINING, VALIDATION = "F6D1_indoor", "F2D2_indoor", "F5D2_indoor"

@@ -7,10 +7,11 @@ import yaml
 from real_data import folder
 from recorded import read_manifest
 
-from rbc.features import Recipe, session_features
+from rbc.features import session_features
 from rbc.recordings.annotations import read_annotations
 from rbc.recordings.preparation import align_all
 from rbc.recordings.session import load_sessions
+from rbc.signals import Recipe
 
 PARAMS = Path(__file__).resolve().parents[2] / "params"
 
