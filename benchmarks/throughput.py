@@ -71,12 +71,18 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
         "seconds": {name: row["seconds"] for name, row in long.items()},
         "profile_us_per_frame": profile(classifier, Session.load(piece)),
         "stream_ms": pushes(classifier, session),
+        "causal_stream_ms": pushes(untaught(causal(params), experiment), session),
         "training": training(params, experiment, classifier),
         "matmul": {"peak_gflop_per_s": peak / 1e9, "mflop_per_frame": per_frame / 1e6},
         "sessions_s": {n: seconds(lambda: [decide(classifier, piece, adapt) for _ in range(n)], 1)  # noqa: B023
                        for n in SESSIONS},
         "device": f"{processor()}, {params.compute.threads} threads, torch {torch.__version__}",
     }  # fmt: skip
+
+
+def causal(params: Params) -> Params:
+    """The settings of a network that looks back only."""
+    return params.model_copy(update={"model": params.model.model_copy(update={"causal": True})})
 
 
 def processor() -> str:
@@ -90,7 +96,7 @@ def processor() -> str:
 def page(done: dict) -> str:
     """The results as a Markdown page."""
     said, per_frame, peak = done["inference"], done["matmul"]["mflop_per_frame"], done["matmul"]["peak_gflop_per_s"]
-    stream = done["stream_ms"]
+    stream, at_once = done["stream_ms"], done["causal_stream_ms"]
     best = ", ".join(f"{batch} windows of {window}" for window, batch in said["windowed_best_batch"].items())
     lines = [
         "# Throughput", "",
@@ -109,7 +115,8 @@ def page(done: dict) -> str:
         "", "| sessions of 4.5 minutes | seconds |", "|---|---|",
         *(f"| {n} | {taken:.2f} |" for n, taken in done["sessions_s"].items()),
         "", f"A stream takes {stream['p50']:.2f} ms for a sample (median), {stream['p99']:.2f} ms (99 %), on one core;"
-        f" its look-ahead is {stream['look_ahead_s']:.2f} s.",
+        f" its look-ahead is {stream['look_ahead_s']:.2f} s. Of a causal network (`model.causal`) it takes"
+        f" {at_once['p50']:.2f} and {at_once['p99']:.2f} ms, and looks {at_once['look_ahead_s']:.0f} s ahead.",
         "", "| training, forward and backward, each view counted | frames/s |", "|---|---|",
         *(f"| {stage} | {speed:,.0f} |" for stage, speed in done["training"].items()),
     ]  # fmt: skip

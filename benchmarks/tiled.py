@@ -63,7 +63,8 @@ def untaught(params: Params, experiment: Experiment) -> Classifier:
     fit_scaling(model.network, Corpus(sessions, model.recipe, model.setups, Ledger(), experiment.roles))
     features = [scaled_features(model.network, s, model.recipe) for s in sessions.values()]
     widths, settings, count = tuple(x.shape[1] for x in features[0]), params.train_mlp, len(behaviours)
-    mlp = WindowMlp(params.model.d_model, widths, count, settings.windows, params.model.hidden_dim, settings.members)
+    mlp = WindowMlp(params.model.d_model, widths, count, settings.windows, params.model.hidden_dim, settings.members,
+                    causal=params.model.causal)
     decision = Decision(Rules(settings.decoder, settings.smooth_window), np.full((3, count), 1 / 3),
                         np.tile((1.0, 0.0), (count, 1)), np.full(count, 0.5), np.full(count, SWITCH_COST),
                         np.resize(MIN_FRAMES, count))

@@ -1,7 +1,7 @@
 """Models as files: safetensors with one header, which says everything needed to build them again. No pickle."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -31,6 +31,7 @@ class Model:
     @classmethod
     def new(cls, recipe: Recipe, behaviours: tuple[str, ...], setups: tuple[str, ...], architecture: dict) -> "Model":
         """An untrained model."""
+        recipe = replace(recipe, causal=architecture["causal"])
         known = {k: v for k, v in architecture.items() if k != "hidden_dim"}
         network = Network(imu_width(recipe), pose_width(recipe), len(behaviours), len(setups), **known)
         return cls(network, recipe, behaviours, setups, architecture)

@@ -99,7 +99,7 @@ class Classifier:
         shape = header["notes"]["mlp"]
         features = tuple(adapter.mean.numel() for adapter in model.network.adapters)
         mlp = WindowMlp(model.architecture["d_model"], features, len(model.behaviours), tuple(shape["windows"]),
-                        model.architecture["hidden_dim"], shape["members"])
+                        model.architecture["hidden_dim"], shape["members"], causal=model.architecture["causal"])
         mlp.load_state_dict({k.removeprefix("mlp."): v for k, v in tensors.items() if k.startswith("mlp.")})
         class_map = tensors["class_map.imu"], tensors["class_map.pose"]
         return cls(model, mlp, class_map, Decision.from_dict(read_recipe(folder)["decision"]))

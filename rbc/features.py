@@ -6,6 +6,7 @@ missing keypoints are features of their own.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,7 +14,6 @@ import torch.nn.functional as nnf
 from torch import Tensor
 
 from rbc.rooms import pieces
-from rbc.running import difference, running_mean
 from rbc.signals import Crop, Recipe, empty_crop, session_crop
 
 GRAVITY = 9.81
@@ -24,13 +24,13 @@ def imu_features(crop: Crop, recipe: Recipe) -> Tensor:
     columns = []
     if recipe.imu_names:
         acc, gyro = crop.imu[..., :3], crop.imu[..., 3:]
-        gravity = running_mean(acc, recipe.frames(0.5))
+        gravity = recipe.mean(acc, 0.5)
         moving = acc - gravity
         columns += [acc / GRAVITY, gravity / gravity.norm(dim=-1, keepdim=True).clamp_min(1.0), moving / GRAVITY, gyro / 5]
-        columns += [running_mean(gyro, recipe.frames(0.2)) / 5]
+        columns += [recipe.mean(gyro, 0.2) / 5]
         for signal in (moving / GRAVITY, gyro / 5):
             energy = (signal**2).sum(-1, keepdim=True)
-            columns += [_log(running_mean(energy, recipe.frames(s))) for s in (0.1, 0.2, 1.0)]
+            columns += [_log(recipe.mean(energy, s)) for s in (0.1, 0.2, 1.0)]
         columns += [acc.norm(dim=-1, keepdim=True) / GRAVITY - 1]
     return torch.cat([*columns, crop.bands, crop.ready_imu], dim=-1)  # (B, T, F)
 
@@ -42,7 +42,6 @@ def pose_features(crop: Crop, recipe: Recipe) -> Tensor:
         return crop.ready_pose
     points = crop.pose[..., :2] / crop.body_length_px[:, None, None, None]  # (B, T, K, 2) body lengths
     missing = points.isnan().any(-1).float()  # (B, T, K)
-    step = max(recipe.frames(0.1) // 2, 1)
     front, rear, nose, nape = (points[:, :, recipe.keypoints.index(k)] for k in (*recipe.body_axis, *recipe.head_axis))
     centre = (front + rear) / 2
     trunk, head = front - rear, nose - nape
@@ -56,19 +55,19 @@ def pose_features(crop: Crop, recipe: Recipe) -> Tensor:
         return (axes * vectors[..., None, :]).sum(-1)
 
     places = egocentric(points - centre[:, :, None])  # (B, T, K, 2)
-    motion = difference(points, step) * recipe.rate_hz / (2 * step)  # (B, T, K, 2) body lengths / s
-    own = difference(places, step) * recipe.rate_hz / (2 * step)
-    travel = egocentric(difference(running_mean(centre, recipe.frames(0.2)), step) * recipe.rate_hz / (2 * step))
+    motion = recipe.change(points)  # (B, T, K, 2) body lengths / s
+    own = recipe.change(places)
+    travel = egocentric(recipe.change(recipe.mean(centre, 0.2)))
     agitation = (own**2).sum(-1)  # (B, T, K)
-    turn_trunk, turn_head = (_turning(axis, step) * recipe.rate_hz / (2 * step) for axis in (trunk, head))  # (B, T, 1)
+    turn_trunk, turn_head = recipe.turning(trunk), recipe.turning(head)  # (B, T, 1)
     relative = egocentric(head / head.norm(dim=-1, keepdim=True).clamp_min(1e-3))  # cos, sin of head on trunk
     sizes = torch.cat([trunk.norm(dim=-1, keepdim=True), head.norm(dim=-1, keepdim=True)], -1)
     columns = [
-        places.flatten(-2), egocentric(motion).flatten(-2) / 3, _log(running_mean(agitation, recipe.frames(0.2))),
-        _log(running_mean(agitation, recipe.frames(1.0))), travel, _log((travel**2).sum(-1, keepdim=True)),
-        running_mean(travel, recipe.frames(1.0)), turn_trunk / 3, turn_head / 3,
-        running_mean(turn_trunk, recipe.frames(0.5)) / 3, running_mean(turn_head, recipe.frames(0.5)) / 3,
-        relative, sizes, running_mean(sizes, recipe.frames(1.0)), missing, running_mean(missing, recipe.frames(1.0)),
+        places.flatten(-2), egocentric(motion).flatten(-2) / 3, _log(recipe.mean(agitation, 0.2)),
+        _log(recipe.mean(agitation, 1.0)), travel, _log((travel**2).sum(-1, keepdim=True)),
+        recipe.mean(travel, 1.0), turn_trunk / 3, turn_head / 3,
+        recipe.mean(turn_trunk, 0.5) / 3, recipe.mean(turn_head, 0.5) / 3,
+        relative, sizes, recipe.mean(sizes, 1.0), missing, recipe.mean(missing, 1.0),
     ]
     if recipe.others:
         ends = crop.other[..., :2] / crop.body_length_px[:, None, None, None]  # (B, T, 2, 2) body lengths
@@ -82,12 +81,11 @@ def _towards(
     """Features, each (B, T, F), of the other animal's ENDS (B, T, 2, 2) beside the own points (B, T, 2), body lengths:
     how far its centre, its rear from the nose and its front from the rear are, how fast the centres approach, where it
     is and where it looks (cos, sin from the own trunk), and which of its ends are missing."""
-    step = max(recipe.frames(0.1) // 2, 1)
     away = ends.mean(2) - (front + rear) / 2
     distance = away.norm(dim=-1, keepdim=True)
     sniffing, sniffed = ((ends[:, :, k] - own).norm(dim=-1, keepdim=True) for k, own in ((1, nose), (0, rear)))
     # of the distance, not of the places: it is continuous where another one becomes the nearest
-    approach = -difference(running_mean(distance, recipe.frames(0.2)), step) * recipe.rate_hz / (2 * step)
+    approach = -recipe.change(recipe.mean(distance, 0.2))
     trunk = ends[:, :, 0] - ends[:, :, 1]
     bearing, heading = (egocentric(v / v.norm(dim=-1, keepdim=True).clamp_min(1e-3)) for v in (away, trunk))
     return [distance, sniffing, sniffed, approach, bearing, heading, ends.isnan().any(-1).float()]
@@ -96,20 +94,19 @@ def _towards(
 def programmed_targets(crop: Crop, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """Targets (B, T, P) that a representation should foresee, P <= 8, for imu and pose: energies, tilt, speed, turning
     now (TREBA, arXiv 2011.13917), and their mean over the second that follows."""
-    imu, pose = [], []
+    recipe, imu, pose = replace(recipe, causal=False), [], []  # foreseeing looks ahead
     if recipe.imu_names:
         acc, gyro = crop.imu[..., :3], crop.imu[..., 3:]
-        gravity = running_mean(acc, recipe.frames(0.5))
-        energy = _log(running_mean((((acc - gravity) / GRAVITY) ** 2).sum(-1, keepdim=True), recipe.frames(0.2)))
-        turning = running_mean(gyro[..., 2:], recipe.frames(0.2)) / 3
+        gravity = recipe.mean(acc, 0.5)
+        energy = _log(recipe.mean((((acc - gravity) / GRAVITY) ** 2).sum(-1, keepdim=True), 0.2))
+        turning = recipe.mean(gyro[..., 2:], 0.2) / 3
         imu = [energy, gravity[..., :1] / GRAVITY, turning]
     if recipe.keypoints:
         points = crop.pose[..., :2] / crop.body_length_px[:, None, None, None]
         front, rear = (points[:, :, recipe.keypoints.index(k)] for k in recipe.body_axis)
-        step = max(recipe.frames(0.1) // 2, 1)
-        speed = difference(running_mean((front + rear) / 2, recipe.frames(0.2)), step).norm(dim=-1, keepdim=True)
-        turning = _turning(front - rear, step) * recipe.rate_hz / (2 * step) / 3
-        pose = [_log(speed**2 * (recipe.rate_hz / (2 * step)) ** 2), turning, (front - rear).norm(dim=-1, keepdim=True)]
+        speed = recipe.change(recipe.mean((front + rear) / 2, 0.2)).norm(dim=-1, keepdim=True)
+        turning = recipe.turning(front - rear) / 3
+        pose = [_log(speed**2), turning, (front - rear).norm(dim=-1, keepdim=True)]
     if not imu and crop.ready_imu.shape[-1]:
         imu = [crop.ready_imu[..., :3]]
     if not pose and crop.ready_pose.shape[-1]:
@@ -123,15 +120,7 @@ def _with_future(columns: list[Tensor], crop: Crop, recipe: Recipe) -> Tensor:
     now = torch.cat(columns, -1)
     ahead = recipe.frames(0.5)
     later = nnf.pad(now.transpose(1, 2), (0, ahead), mode="replicate").transpose(1, 2)[:, ahead:]
-    return torch.cat([now, running_mean(later, recipe.frames(1.0))], -1)  # (B, T, 2 P)
-
-
-def _turning(axis: Tensor, step: int) -> Tensor:
-    """(B, T, 1) signed angle in rad from axis[t - step] to axis[t + step]; counter-clockwise in the picture is < 0."""
-    flat = nnf.pad(axis.transpose(1, 2), (step, step), mode="replicate")
-    before, after = flat[..., : -2 * step], flat[..., 2 * step :]
-    cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
-    return torch.atan2(cross, (before * after).sum(1))[..., None]
+    return torch.cat([now, recipe.mean(later, 1.0)], -1)  # (B, T, 2 P)
 
 
 def _log(energy: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from rbc.overlays import as_arguments
 
@@ -73,6 +73,13 @@ class Model(Section):
     adapter_rank: Annotated[int, Field(ge=0, le=4)]
     prototype_dim: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    causal: bool
+
+    @field_validator("causal")
+    def _has_an_encoder(cls, causal: bool, info: ValidationInfo) -> bool:
+        if causal and info.data.get("encoder") == "transformer":
+            raise ValueError("model.encoder transformer looks ahead; needs conv")
+        return causal
 
 
 class Augment(Section):
@@ -130,15 +137,18 @@ class FinetuneWeights(Section):
     consistency: NotNegative
 
 
-class Finetune(Optimised):
+class Supervised(Optimised):
     weight_decay: NotNegative
     noise_std: NotNegative
-    onset_slack_s: NotNegative
-    offset_slack_s: NotNegative
     negative_focus: NotNegative
     balance: Share
-    bootstrap: Share
     ema: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Finetune(Supervised):
+    onset_slack_s: NotNegative
+    offset_slack_s: NotNegative
+    bootstrap: Share
     consistency_threshold: Share
     weights: FinetuneWeights
     mixup: NotNegative
@@ -179,12 +189,7 @@ class Baselines(Section):
     max_frames: Count
 
 
-class Ceiling(Optimised):
-    weight_decay: NotNegative
-    noise_std: NotNegative
-    negative_focus: NotNegative
-    balance: Share
-    ema: Annotated[float, Field(ge=0, lt=1)]
+class Ceiling(Supervised):
     windows: tuple[Count, ...]
     members: Count
     epochs: Count

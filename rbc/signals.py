@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rbc.running import before_and_after, difference, running_mean
+
 ENDS = ("front", "rear")
 IMU_CHANNELS = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
 
@@ -46,6 +48,8 @@ class Recipe:
     ready_pose_names: tuple[str, ...]
     others: bool = False
     """Is another animal seen in any session?"""
+    causal: bool = False
+    """Do features look back only?"""
 
     def frames(self, seconds: float) -> int:
         """Odd number of frames that spans `seconds`."""
@@ -53,8 +57,27 @@ class Recipe:
 
     @property
     def reach(self) -> int:
-        """Frames to each side that decide a frame's features."""
+        """Frames to each side that may decide a frame's features."""
         return self.frames(1.0) + self.frames(0.5)
+
+    @property
+    def step(self) -> int:
+        """Frames to each side over which changes are taken."""
+        return max(self.frames(0.1) // 2, 1)
+
+    def mean(self, x: Tensor, seconds: float) -> Tensor:
+        """Running mean of (B, T, ...)."""
+        return running_mean(x, self.frames(seconds), self.causal)
+
+    def change(self, x: Tensor) -> Tensor:
+        """Change of (B, T, ...) per second."""
+        return difference(x, self.step, self.causal) * self.rate_hz / (2 * self.step)
+
+    def turning(self, axis: Tensor) -> Tensor:
+        """(B, T, 1) rad/s by which an axis (B, T, 2) turns; counter-clockwise in the picture is < 0."""
+        before, after = before_and_after(axis, self.step, self.causal)
+        cross = before[..., 0] * after[..., 1] - before[..., 1] * after[..., 0]
+        return torch.atan2(cross, (before * after).sum(-1))[..., None] * self.rate_hz / (2 * self.step)
 
 
 def empty_crop(recipe: Recipe, frames: int) -> Crop:

@@ -2,7 +2,8 @@
 
 They are those of the whole session without adaptation. Blocks of n frames climb from floor to floor: features,
 encoders, fusion, MLP. A floor keeps as many blocks around the one it works on as decide it, so that each is worked out
-once; what a block costs is spread over the pushes of the next one, a step each.
+once; what a block costs is spread over the pushes of the next one, a step each. Blocks of a causal model are single
+frames, which wait for nothing.
 
 n frames of a block, F features, D latent, M heads, C behaviours.
 """
@@ -30,23 +31,26 @@ def columns(recipe: Recipe) -> tuple[str, ...]:
 
 
 class Stream:
-    """`push` samples; `look_ahead` frames after a frame its probabilities have been said. At the end, `finish`."""
+    """`push` samples; `look_ahead` frames after a frame its probabilities have been said, with it where that is 0. At the
+    end, `finish`."""
 
     def __init__(self, classifier: Classifier, body_length_px: float):
         self.classifier, self.recipe = classifier, classifier.model.recipe
         self.network = classifier.model.network.eval()
-        self.block, self.body_length_px = self.network.GRID, float(body_length_px)
+        self.causal, self.body_length_px = self.recipe.causal, float(body_length_px)
+        self.block = 1 if self.causal else self.network.GRID
         self.columns = columns(self.recipe)
-        fusion = self.network.fusion.context - self.block  # a block is a whole segment of the alignment heads
+        # a block of GRID frames is a whole segment of the alignment heads, a single one may be a segment's last
+        fusion = self.network.fusion.context - self.block
         around = [-(-n // self.block) for n in (self.recipe.reach, self.network.imu_encoder.context, fusion)]
-        self.signals, self.features, self.encoded = (deque(maxlen=2 * n + 1) for n in around)
+        self.signals, self.features, self.encoded = (deque(maxlen=n + 1 + n * (not self.causal)) for n in around)
         self.read: deque[tuple[tuple[Tensor, ...], ...]] = deque()  # latents, features and there of blocks
         self.first = self.said = self.frames = 0  # frame at which `read` begins, frames said, frames pushed
-        self.above = sum(around)  # blocks that a block waits for before the MLP reads it
-        self.look_ahead = (self.above + 1) * self.block + self.classifier.mlp.reach + STEPS
+        self.above = 0 if self.causal else sum(around)  # blocks that a block waits for before the MLP reads it
+        self.look_ahead = 0 if self.causal else (self.above + 1) * self.block + self.classifier.mlp.reach + STEPS
         self.waiting: list[np.ndarray] = []
         self.work: Iterator[np.ndarray | None] = iter(())
-        for _ in range(self.above):  # nothing is there before the first frame
+        for _ in range(sum(around)):  # nothing is there before the first frame
             list(self._climb(self._nothing(self.block)))
 
     @torch.inference_mode()
@@ -60,6 +64,8 @@ class Stream:
             rest = [x for x in self.work if x is not None]
             assert not rest, "a block takes more steps than it has frames"
             self.work, self.waiting = self._climb(np.stack(self.waiting)), []
+            if self.causal:
+                *_, said = self.work
         return self._nobody() if said is None else said
 
     @torch.inference_mode()
@@ -69,7 +75,7 @@ class Stream:
         rest = np.array(self.waiting, np.float32).reshape(-1, len(self.columns))
         blocks = -(-len(rest) // self.block) + self.above
         follow = np.concatenate([rest, self._nothing(blocks * self.block - len(rest))])
-        for block in np.split(follow, blocks):
+        for block in follow.reshape(blocks, self.block, len(self.columns)):
             said += [x for x in self._climb(block, self.frames) if x is not None]
         return np.concatenate([self._nobody(), *said])
 
@@ -96,10 +102,12 @@ class Stream:
         self.encoded.append((*latents, *shifted, there[:, middle]))
         if len(self.encoded) < self.encoded.maxlen:
             return
-        z_imu, z_pose, imu, pose, there = (torch.cat(x, 1) for x in zip(*self.encoded, strict=True))
         middle = self._middle(self.encoded)
+        off = (middle.start - self.first - len(self.read) * self.block) % network.GRID  # segments lie on the grid
+        z_imu, z_pose, imu, pose, there = (torch.cat(x, 1)[:, off:] for x in zip(*self.encoded, strict=True))
+        here = slice(middle.start - off, middle.stop - off)
         fused = network.fusion(z_imu, z_pose, there)[0]
-        self.read.append(tuple(x[0, middle] for x in (z_imu, z_pose, fused, imu, pose, there)))
+        self.read.append(tuple(x[0, here] for x in (z_imu, z_pose, fused, imu, pose, there)))
         yield None
         yield from self._say(end)
 
@@ -108,7 +116,8 @@ class Stream:
         mlp = self.classifier.mlp
         *latents, imu, pose, there = (torch.cat(x) for x in zip(*self.read, strict=True))
         known = self.first + len(there)
-        stop = known - mlp.reach if end is None or known < end else end
+        ahead = 0 if self.causal else mlp.reach
+        stop = known - ahead if end is None or known < end else end
         if stop <= self.said:
             return
         last = None if end is None else end - self.first
@@ -129,7 +138,9 @@ class Stream:
         yield self.classifier.decision.probability(np.stack(said, 1), speak)
 
     def _middle(self, floor: deque) -> slice:
-        return slice(floor.maxlen // 2 * self.block, (floor.maxlen // 2 + 1) * self.block)
+        """The frames of the block that a floor works on, of all that it keeps."""
+        before = floor.maxlen - 1 if self.causal else floor.maxlen // 2
+        return slice(before * self.block, (before + 1) * self.block)
 
     def _nothing(self, frames: int) -> np.ndarray:
         return np.full((frames, len(self.columns)), np.nan, np.float32)

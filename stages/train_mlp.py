@@ -39,8 +39,8 @@ def main() -> None:
             encoded, {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()},
             {n: read_guess(n) for n in own},
             experiment.animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
-            hidden_dim=params.model.hidden_dim, negative_focus=params.finetune.negative_focus,
-            negative_weight=params.pseudo_label.negative_weight,
+            hidden_dim=params.model.hidden_dim, causal=model.recipe.causal,
+            negative_focus=params.finetune.negative_focus, negative_weight=params.pseudo_label.negative_weight,
             pseudo=params.pseudo_label.model_dump(exclude={"negative_weight"}), chance=Chance(params.seed),
             scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),
         )

@@ -7,17 +7,16 @@ import torch
 
 from rbc.features import (
     GRAVITY,
-    difference,
     imu_features,
     imu_width,
     part_features,
     pose_features,
     pose_width,
     programmed_targets,
-    running_mean,
     session_features,
 )
 from rbc.rooms import pieces
+from rbc.running import difference, running_mean
 from rbc.signals import IMU_CHANNELS, Crop, Recipe, empty_crop, session_crop
 
 RECIPE = tiny.RECIPE

@@ -63,6 +63,11 @@ def test_every_problem_is_listed_with_its_place_and_what_was_seen(refused):
         assert part in message
 
 
+def test_an_encoder_that_looks_ahead_cannot_be_causal(refused):
+    message = refused({"model": {"encoder": "transformer", "causal": True}})
+    assert "model.causal: " in message and "transformer looks ahead; needs conv" in message
+
+
 def test_a_missing_setting_is_named(settings, tmp_path):
     del settings["seed"], settings["finetune"]["lr"]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))

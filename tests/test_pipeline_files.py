@@ -27,7 +27,7 @@ WINGS = {
     "simulate": set(),
     "figures": {"scoring"},
     "running": set(),
-    "signals": set(),
+    "signals": {"running"},
     "features": {"rooms", "running", "signals"},
     "network": set(),
     "artifacts": {"features", "network", "signals"},

@@ -33,7 +33,7 @@ ALIGNMENT = {"rate_hz": 50.0, "min_likelihood": 0.6, "max_gap_s": 0.2, "min_cloc
 AXES = {"body_axis": ("neck", "tail_base"), "head_axis": ("nose", "neck")}
 RULES = Rules("viterbi", 11, (15, 8))
 SHAPE = {"encoder": "conv", "d_model": 16, "nhead": 2, "blocks": 2, "hidden_dim": 16, "adapter_rank": 2,
-         "prototype_dim": 4, "dropout": 0.1}  # fmt: skip
+         "prototype_dim": 4, "dropout": 0.1, "causal": False}  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)

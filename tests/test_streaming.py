@@ -22,7 +22,7 @@ def classifier(windows=(4, 16), session=None, **changes) -> Classifier:
     model, session = tiny.model(**changes), session or tiny.session()
     widths = tuple(a.mean.numel() for a in model.network.adapters)
     torch.manual_seed(1)
-    mlp = WindowMlp(8, widths, 3, windows, hidden_dim=6, members=2)
+    mlp = WindowMlp(8, widths, 3, windows, hidden_dim=6, members=2, causal=model.recipe.causal)
     class_map = fit_class_map([scaled_features(model.network, session, model.recipe)], [session.labels.astype(float)])
     mix = np.random.default_rng(0).dirichlet(np.ones(3), 3).T
     decision = Decision(Rules(), mix, np.tile((1.3, 0.1), (3, 1)), np.full(3, 0.5), np.zeros(3), np.ones(3, int))
@@ -52,6 +52,25 @@ def test_a_stream_says_what_is_said_of_the_whole_session(kind, windows, frames):
     assert len(said) <= frames
     said += list(stream.finish())
     np.testing.assert_allclose(said, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize(("windows", "frames"), [((4, 16), 300), ((), 70), ((64,), 200), ((16,), 33)])
+def test_a_causal_stream_says_of_every_sample_at_once_what_is_said_of_the_whole_session(windows, frames):
+    made, session = classifier(windows, causal=True), tiny.session(frames=frames)
+    stream = Stream(made, BODY_PX)
+    said = [stream.push(sample) for sample in rows_of(session)]
+    assert stream.look_ahead == 0 and {len(p) for p in said} == {1} and len(stream.finish()) == 0
+    np.testing.assert_allclose(np.concatenate(said), offline(made, session), atol=1e-4)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_a_causal_model_knows_nothing_of_what_follows(causal):
+    made, session, other = classifier(causal=causal), tiny.session(frames=300), tiny.session(frames=300, seed=1)
+    join = lambda field: np.concatenate([getattr(session, field)[:200], getattr(other, field)[200:]])  # noqa: E731
+    met = replace(session, **{field: join(field) for field in ("imu", "bands", "pose", "valid")})
+    before, after = offline(made, session), offline(made, met)
+    assert np.allclose(before[:200], after[:200], atol=1e-6) == causal
+    assert not np.allclose(before[200:], after[200:], atol=1e-6)
 
 
 def test_another_animal_and_ready_made_features_stream_too():

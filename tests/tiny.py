@@ -19,7 +19,7 @@ BODY_PX = np.array([(60.0, 0.0), (40.0, 0.0), (0.0, 0.0), (-40.0, 0.0)])  # the 
 BANDS = ("band_low", "band_high")
 RECIPE = Recipe(RATE_HZ, KEYPOINTS, ("neck", "tail_base"), ("nose", "neck"), IMU_CHANNELS, BANDS, (), ())
 ARCHITECTURE = {"encoder": "conv", "d_model": 8, "nhead": 2, "blocks": 2, "hidden_dim": 6, "adapter_rank": 2,
-                "prototype_dim": 4, "dropout": 0.0}
+                "prototype_dim": 4, "dropout": 0.0, "causal": False}
 AUGMENTATION = {"mounting_deg": 20.0, "camera_scale": 0.1, "camera_shear": 0.1, "signal_noise": 0.05,
                 "keypoint_dropout": 0.3, "modality_dropout": 0.3}
 EVERY_ENCODER = tuple(ENCODERS)

@@ -1,8 +1,9 @@
 """train_mlp: behaviours from a latent, features and their running statistics, one small network per head and member.
 
 A window's statistics are taken at every fourth or so of its length, on a grid of the session, and run along lines
-between. T frames, N drawn frames, D latent, C behaviours, M heads, F features, I inputs, H hidden, E members, G groups,
-P places of a window.
+between; where a model is causal, windows end at their place, and its statistics are held until the next one. T frames,
+N drawn frames, D latent, C behaviours, M heads, F features, I inputs, H hidden, E members, G groups, P places of a
+window.
 """
 
 import copy
@@ -25,13 +26,15 @@ def step_of(window: int) -> int:
     return 1 << max(window // 4, 1).bit_length() - 1
 
 
-def window_statistics(latent: Tensor, features: Tensor, window: int, start: int, stop: int) -> Tensor:
-    """(P, I) mean and deviation of latent (T, D) and features (T, F), and maximum of the latent, over windows around
-    every `step_of(window)`-th frame, from the one at or before `start` to the one at or after `stop` - 1; beyond the
-    ends the first and the last frame are repeated."""
+def window_statistics(latent: Tensor, features: Tensor, window: int, start: int, stop: int,
+                      causal: bool = False) -> Tensor:
+    """(P, I) mean and deviation of latent (T, D) and features (T, F), and maximum of the latent, over windows around, or
+    up to, every `step_of(window)`-th frame, from the one at or before `start` to the one at or after `stop` - 1; beyond
+    the ends the first and the last frame are repeated."""
     step, width = step_of(window), latent.shape[1]
     first, last = start // step * step, -(-(stop - 1) // step) * step
-    frames = torch.arange(first - window // 2, last - window // 2 + window).clamp(0, len(latent) - 1)
+    before = window - 1 if causal else window // 2
+    frames = torch.arange(first - before, last - before + window).clamp(0, len(latent) - 1)
     size = math.gcd(window, window // 2, step)  # of blocks that windows are made of
     x = torch.cat([latent[frames], features[frames]], 1).unflatten(0, (-1, size))  # (blocks, size, D + F)
     means = x.mean(1)
@@ -42,10 +45,12 @@ def window_statistics(latent: Tensor, features: Tensor, window: int, start: int,
     return torch.cat([mean, deviation, around[2].amax(2)], 1)
 
 
-def between(coarse: Tensor, times: int) -> Tensor:
-    """(P', I) `times` as many places, along a line from each of (P, I) to the next."""
+def between(coarse: Tensor, times: int, causal: bool = False) -> Tensor:
+    """(P', I) `times` as many places, along a line from each of (P, I) to the next, or as the one before them."""
     if times == 1:
         return coarse
+    if causal:
+        return coarse.repeat_interleave(times, 0)
     fine = coarse.new_empty((len(coarse) - 1) * times + 1, coarse.shape[1])
     share = torch.arange(times, dtype=coarse.dtype, device=coarse.device)[:, None] / times
     torch.lerp(coarse[:-1, None], coarse[1:, None], share, out=fine[:-1].unflatten(0, (-1, times)))
@@ -53,7 +58,7 @@ def between(coarse: Tensor, times: int) -> Tensor:
     return fine
 
 
-def head_inputs(read: Read, windows: tuple[int, ...], start: int, stop: int) -> list[Tensor]:
+def head_inputs(read: Read, windows: tuple[int, ...], start: int, stop: int, causal: bool = False) -> list[Tensor]:
     """Inputs (n, I) of every head for frames start to stop, of what each reads (latent (T, D), features (T, F)): these,
     then their statistics over each window; frames around them count, and T begins on the grid of all windows."""
     inputs = []
@@ -62,7 +67,7 @@ def head_inputs(read: Read, windows: tuple[int, ...], start: int, stop: int) -> 
         columns = [latent[start:stop], features[start:stop]]
         for window in windows:
             step = step_of(window)
-            fine = between(window_statistics(latent, features, window, start, stop), step)
+            fine = between(window_statistics(latent, features, window, start, stop, causal), step, causal)
             columns.append(fine[start % step :][: stop - start])
         inputs.append(torch.cat(columns, 1))
     return inputs
@@ -87,11 +92,12 @@ class WindowMlp(nn.Module):
     CHUNK = 4096
 
     def __init__(self, d_model: int, features: tuple[int, int], behaviours: int, windows: tuple[int, ...],
-                 hidden_dim: int, members: int, dropout: float = 0.3):
+                 hidden_dim: int, members: int, dropout: float = 0.3, causal: bool = False):
         super().__init__()
-        self.windows, self.members = tuple(windows), members
+        self.windows, self.members, self.causal = tuple(windows), members, causal
         self.step = max(map(step_of, windows), default=1)
-        self.reach = -(-(max(windows, default=0) // 2 + self.step) // self.step) * self.step
+        widest = max(windows, default=0) // (1 if causal else 2)
+        self.reach = -(-(widest + self.step) // self.step) * self.step  # frames to each side, or back
         widths = [d_model * (1 + 3 * len(windows)) + f * (1 + 2 * len(windows)) for f in (*features, sum(features))]
         # one product for the wide inputs that members share, then each its own hidden units
         self.heads = nn.ModuleList(
@@ -139,22 +145,23 @@ class WindowMlp(nn.Module):
         own, *wide = layer.weight.split([width] + [2 * width + latent.shape[1]] * len(self.windows), 1)
         made, coarse = None, self.step  # (P, E H) at every `coarse`-th frame
         for window, weight in sorted(zip(self.windows, wide, strict=True), key=lambda pair: -pair[0]):
-            places, step = window_statistics(latent, features, window, start, stop), step_of(window)
+            places = window_statistics(latent, features, window, start, stop, self.causal)
+            step = step_of(window)
             if made is None:
                 made = torch.addmm(layer.bias, places, weight.T)
             else:
-                made = between(made, coarse // step)[start % coarse // step :][: len(places)]
+                made = between(made, coarse // step, self.causal)[start % coarse // step :][: len(places)]
                 torch.addmm(made, places, weight.T, out=made)
             coarse = step
-        made = between(made, coarse)[start % coarse :][: stop - start]
+        made = between(made, coarse, self.causal)[start % coarse :][: stop - start]
         return torch.addmm(made, rows, own.T, out=made)
 
 
 class FrameSet:
     """Frames of sessions for the MLP to learn from: inputs of every head, which heads are there, and their group."""
 
-    def __init__(self, windows: tuple[int, ...]):
-        self.windows = windows
+    def __init__(self, windows: tuple[int, ...], causal: bool = False):
+        self.windows, self.causal = windows, causal
         self.parts: list[tuple[Tensor, ...]] = []
 
     def add(self, read: Read, there: np.ndarray, rows: np.ndarray, group: int) -> None:
@@ -163,7 +170,8 @@ class FrameSet:
         for start in range(0, len(there), WindowMlp.CHUNK):
             inner = rows[(rows >= start) & (rows < start + WindowMlp.CHUNK)] - start
             if len(inner):
-                inputs = head_inputs(read, self.windows, start, min(start + WindowMlp.CHUNK, len(there)))
+                stop = min(start + WindowMlp.CHUNK, len(there))
+                inputs = head_inputs(read, self.windows, start, stop, self.causal)
                 pieces.append([x[inner].half() for x in inputs])
         if pieces:
             inputs = (torch.cat(x) for x in zip(*pieces, strict=True))

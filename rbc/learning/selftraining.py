@@ -24,8 +24,8 @@ STRIDE = 4  # neighbouring unlabelled frames say much the same
 def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray], guessed: Mapping[str, tuple],
                groups: Mapping[str, str], *, hidden_dim: int, windows: tuple[int, ...], members: int, n_cycles: int,
                epochs: int, batch_size: int, lr: float, weight_decay: float, balance: float, negative_focus: float,
-               pseudo_weight: float, negative_weight: float, pseudo: dict, chance: Chance,
-               scratch: Path) -> tuple[WindowMlp, dict[str, np.ndarray], list[dict]]:
+               pseudo_weight: float, negative_weight: float, pseudo: dict, chance: Chance, scratch: Path,
+               causal: bool = False) -> tuple[WindowMlp, dict[str, np.ndarray], list[dict]]:
     """The MLP of the last round, what members that did not learn from a session's group say of it, and the history.
 
     labels: (T, C) of the labelled sessions, or (A, T, C); guessed: soft labels (T, C) and state (T, C) of sessions, may
@@ -39,7 +39,7 @@ def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray],
     labelled = len({groups[n] for n in labels})
     places = {g: i % labelled for i, g in enumerate(dict.fromkeys(groups[n] for n in (*labels, *encoded)))}
     left_out = torch.from_numpy(folds(labelled, members))  # a group without labels goes with one that has some
-    frames = FrameSet(windows)
+    frames = FrameSet(windows, causal)
     for name, e in encoded.items():
         frames.add(e.read, e.there, looked[name], places[groups[name]])
     gathered = frames.gather()
@@ -52,7 +52,7 @@ def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray],
         aims = [aim(trusted.get(n), guessed.get(n), (len(rows), behaviours), pseudo_weight, negative_weight)
                 for n, rows in looked.items()]
         target, weight = (torch.from_numpy(np.concatenate(column)) for column in zip(*aims, strict=True))
-        fresh = WindowMlp(d_model, widths, behaviours, windows, hidden_dim, members)
+        fresh = WindowMlp(d_model, widths, behaviours, windows, hidden_dim, members, causal=causal)
         fresh.set_prior(torch.as_tensor(prevalence(labels), dtype=torch.float32))
         mlp, rows = train_mlp(fresh, gathered, target, weight, left_out, epochs=epochs, batch_size=batch_size, lr=lr,
                               weight_decay=weight_decay, balance=balance, negative_focus=negative_focus, chance=chance,

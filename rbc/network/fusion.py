@@ -35,27 +35,27 @@ class AlignmentHead(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Each frame asks the other modality at a few offsets around itself; invalid frames do not answer."""
+    """Each frame asks the other modality at a few offsets around itself, or up to itself; invalid frames do not answer."""
 
-    OFFSETS = (-16, -8, -4, -2, 0, 2, 4, 8, 16)
+    AROUND, BEFORE = (-16, -8, -4, -2, 0, 2, 4, 8, 16), (-16, -12, -8, -6, -4, -3, -2, -1, 0)
 
-    def __init__(self, d_model: int, nhead: int):
+    def __init__(self, d_model: int, nhead: int, causal: bool = False):
         super().__init__()
-        self.nhead = nhead
+        self.nhead, self.offsets = nhead, self.BEFORE if causal else self.AROUND
         self.query, self.key, self.value, self.out, self.gate = (
             nn.Linear(d_model, d_model), nn.Linear(d_model, d_model), nn.Linear(d_model, d_model),
             nn.Linear(d_model, d_model), nn.Linear(2 * d_model, d_model),
         )
-        self.place = nn.Parameter(torch.zeros(nhead, len(self.OFFSETS)))
+        self.place = nn.Parameter(torch.zeros(nhead, len(self.offsets)))
 
     def forward(self, z: Tensor, other: Tensor, other_valid: Tensor) -> Tensor:
         """(B, T, D): z plus a gated residual from `other` (B, T, D) where other_valid (B, T) holds."""
         batch, frames, d_model = z.shape
-        reach = max(self.OFFSETS)
+        reach = -min(self.offsets)
 
         def shifted(x: Tensor) -> list[Tensor]:
             x = nnf.pad(x, (0, 0, reach, reach))
-            return [x[:, reach + o : reach + o + frames] for o in self.OFFSETS]
+            return [x[:, reach + o : reach + o + frames] for o in self.offsets]
 
         split = (batch, frames, self.nhead, d_model // self.nhead)
         query = self.query(z).reshape(split)
@@ -73,13 +73,13 @@ class Fusion(nn.Module):
     """One latent from two: attention both ways, then a mix weighted by validity; a missing modality is what the other
     one foresees of it."""
 
-    def __init__(self, d_model: int, nhead: int):
+    def __init__(self, d_model: int, nhead: int, causal: bool = False):
         super().__init__()
         self.to_imu, self.to_pose = AlignmentHead(d_model), AlignmentHead(d_model)
-        self.imu_asks, self.pose_asks = CrossAttention(d_model, nhead), CrossAttention(d_model, nhead)
+        self.imu_asks, self.pose_asks = CrossAttention(d_model, nhead, causal), CrossAttention(d_model, nhead, causal)
         self.weigh = nn.Linear(2 * d_model + 2, 2 * d_model)
         self.norm = nn.LayerNorm(d_model)
-        self.context = AlignmentHead.SEGMENT + AlignmentHead.BURN_IN + max(CrossAttention.OFFSETS)
+        self.context = AlignmentHead.SEGMENT + AlignmentHead.BURN_IN - min(self.imu_asks.offsets)
 
     def forward(self, imu: Tensor, pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Fused latent (B, T, D), and what pose foresees of imu and imu of pose, of latents (B, T, D) and validity

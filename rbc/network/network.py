@@ -28,18 +28,20 @@ class Latents:
 
 
 class Network(nn.Module):
-    """Adapters, encoders, fusion, heads and prototypes. `context` frames to each side decide a frame's latent."""
+    """Adapters, encoders, fusion, heads and prototypes. `context` frames to each side decide a frame's latent;
+    if it is causal, only those before."""
 
     GRID = AlignmentHead.SEGMENT
 
     def __init__(self, imu_features: int, pose_features: int, behaviours: int, setups: int, *, encoder: str,
-                 d_model: int, nhead: int, blocks: int, adapter_rank: int, prototype_dim: int, dropout: float):
+                 d_model: int, nhead: int, blocks: int, adapter_rank: int, prototype_dim: int, dropout: float,
+                 causal: bool):
         super().__init__()
         self.imu_adapter = Adapter(imu_features, d_model, setups, adapter_rank)
         self.pose_adapter = Adapter(pose_features, d_model, setups, adapter_rank)
-        self.imu_encoder = ENCODERS[encoder](d_model, blocks, nhead, dropout)
-        self.pose_encoder = ENCODERS[encoder](d_model, blocks, nhead, dropout)
-        self.fusion = Fusion(d_model, nhead)
+        self.imu_encoder = ENCODERS[encoder](d_model, blocks, nhead, dropout, causal)
+        self.pose_encoder = ENCODERS[encoder](d_model, blocks, nhead, dropout, causal)
+        self.fusion = Fusion(d_model, nhead, causal)
         self.heads = BehaviourHeads(d_model, behaviours, dropout)
         self.prototypes = Prototypes(d_model, behaviours, prototype_dim)
         self.context = self.imu_encoder.context + self.fusion.context

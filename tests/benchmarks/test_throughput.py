@@ -31,7 +31,8 @@ def test_the_page_shows_every_figure():
         "memory_mib": {"1h": 571.0}, "seconds": {"1h": 6.1}, "training": {"pretrain": 16_002.0},
         "matmul": {"peak_gflop_per_s": 171.0, "mflop_per_frame": 1.77}, "sessions_s": {2: 0.73}, "device": "a machine",
         "profile_us_per_frame": {"fusion": 8.76}, "stream_ms": {"p50": 0.12, "p99": 3.45, "look_ahead_s": 7.16},
+        "causal_stream_ms": {"p50": 5.67, "p99": 6.78, "look_ahead_s": 0.0},
     }  # fmt: skip
     shown = page(done)
-    for figure in ("30,001", "151", "199", "42%", "3.45", "8.8", "7.16", "571", "6.1", "16,002", "171", "1.77", "0.73"):
+    for figure in ("30,001", "151", "199", "42%", "3.45", "6.78", "8.8", "7.16", "571", "6.1", "16,002", "171", "1.77", "0.73"):
         assert figure in shown

@@ -30,9 +30,9 @@ def reading(frames: int = 60, seed: int = 0) -> list[tuple[np.ndarray, np.ndarra
     return [(rng.normal(size=(frames, D_MODEL)).astype("f4"), x) for x in (imu, pose, np.hstack([imu, pose]))]
 
 
-def mlp(members: int = 2, windows=WINDOWS, dropout: float = 0.3) -> WindowMlp:
+def mlp(members: int = 2, windows=WINDOWS, dropout: float = 0.3, causal: bool = False) -> WindowMlp:
     torch.manual_seed(0)
-    return WindowMlp(D_MODEL, FEATURES, 3, windows, hidden_dim=8, members=members, dropout=dropout)
+    return WindowMlp(D_MODEL, FEATURES, 3, windows, hidden_dim=8, members=members, dropout=dropout, causal=causal)
 
 
 def left_out(groups: int, members: int) -> torch.Tensor:
@@ -44,15 +44,17 @@ def test_places_of_a_window_lie_a_quarter_of_it_apart_or_less(window, step):
     assert step_of(window) == step
 
 
+@pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize(("window", "start", "stop"), [(4, 0, 60), (9, 7, 50), (16, 21, 22), (64, 3, 60)])
-def test_window_statistics_equal_a_loop(window, start, stop):
+def test_window_statistics_equal_a_loop(window, start, stop, causal):
     z, x = reading()[2]
     both, step = np.hstack([z, x]), step_of(window)
-    got = window_statistics(torch.from_numpy(z), torch.from_numpy(x), window, start, stop).numpy()
+    got = window_statistics(torch.from_numpy(z), torch.from_numpy(x), window, start, stop, causal).numpy()
     places = range(start // step * step, stop - 1 + step, step)
     assert len(got) == len(places)
     for row, t in zip(got, places, strict=True):
-        frames = np.clip(np.arange(t - window // 2, t - window // 2 + window), 0, 59)  # ends repeated
+        first = t - window + 1 if causal else t - window // 2
+        frames = np.clip(np.arange(first, first + window), 0, 59)  # ends repeated
         wanted = np.concatenate([both[frames].mean(0), both[frames].std(0), z[frames].max(0)])
         np.testing.assert_allclose(row, wanted, atol=1e-5)
 
@@ -73,6 +75,13 @@ def test_inputs_are_what_is_read_and_statistics_on_lines_between_their_places():
         np.testing.assert_allclose(head_inputs(reading(), (16,), start, stop)[0], inputs[start:stop], atol=1e-6)
 
 
+def test_causal_inputs_hold_the_statistics_of_the_last_place():
+    z, x = reading()[0]
+    inputs = head_inputs(reading(), (16,), 0, 60, causal=True)[0].numpy()
+    places = window_statistics(torch.from_numpy(z), torch.from_numpy(x), 16, 0, 60, causal=True).numpy()
+    np.testing.assert_array_equal(inputs[:, 7:], places[np.arange(60) // 4])
+
+
 def test_what_lies_beyond_the_reach_does_not_count():
     net, cut = mlp(windows=(9, 16)), 8
     assert (net.step, net.reach) == (4, 12)
@@ -91,14 +100,15 @@ def test_probability_does_not_depend_on_chunks(windows, monkeypatch):
         np.testing.assert_allclose(net.probability(read), whole, atol=1e-5)
 
 
-def test_members_are_averaged_and_heads_read_their_own_inputs():
-    read, net = reading(), mlp().eval()
-    inputs = head_inputs(read, WINDOWS, 0, 60)
+@pytest.mark.parametrize("causal", [False, True])
+def test_members_are_averaged_and_heads_read_their_own_inputs(causal):
+    read, net = reading(), mlp(causal=causal).eval()
+    inputs = head_inputs(read, WINDOWS, 0, 60, causal)
     with torch.no_grad():
         logits = net(inputs)
         np.testing.assert_allclose(net.probability(read), torch.sigmoid(logits).mean(0), atol=1e-6)
-        wide = mlp(windows=(64, 7, 16, 8)).eval()
-        logits_of_wide = wide(head_inputs(read, wide.windows, 5, 47))
+        wide = mlp(windows=(64, 7, 16, 8), causal=causal).eval()
+        logits_of_wide = wide(head_inputs(read, wide.windows, 5, 47, causal))
         np.testing.assert_allclose(wide.probability(read, 5, 47), torch.sigmoid(logits_of_wide).mean(0), atol=1e-6)
         inputs[1] = inputs[1] + 1
         changed = (net(inputs) != logits).any(-1).any(1).any(0)

@@ -7,9 +7,9 @@ from rbc.network.encoder import ENCODERS
 D_MODEL, FRAMES = 8, 256
 
 
-def encoder(kind: str, blocks: int):
+def encoder(kind: str, blocks: int, causal: bool = False):
     torch.manual_seed(0)
-    return ENCODERS[kind](D_MODEL, blocks=blocks, nhead=2, dropout=0.0).eval()
+    return ENCODERS[kind](D_MODEL, blocks=blocks, nhead=2, dropout=0.0, causal=causal).eval()
 
 
 def noise(batch: int, frames: int) -> torch.Tensor:
@@ -43,13 +43,14 @@ def test_a_frame_is_decided_within_its_context(kind, blocks):
 
 
 @torch.no_grad()
-def test_convolutions_reach_exactly_their_context():
+@pytest.mark.parametrize("causal", [False, True])
+def test_convolutions_reach_exactly_their_context(causal):
     for blocks in (1, 3, 5):
-        net, x = encoder("conv", blocks), noise(1, FRAMES)
+        net, x = encoder("conv", blocks, causal), noise(1, FRAMES)
         other = x.clone()
         other[0, 128] += torch.arange(D_MODEL)
         moved = torch.nonzero((net(other) - net(x)).abs().amax(-1)[0] > 0)[:, 0]
-        assert (int(moved[0]), int(moved[-1])) == (128 - net.context, 128 + net.context)
+        assert (int(moved[0]), int(moved[-1])) == (128 - net.context * (not causal), 128 + net.context)
 
 
 @torch.no_grad()

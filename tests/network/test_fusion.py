@@ -33,7 +33,7 @@ def test_attention_equals_a_loop_over_frames_and_offsets():
     valid[0, :20] = False  # frames 0 to 3 find nobody to ask
     got = attention(z, other, valid)
     for t in (0, 3, 10, 21, 39):
-        places = [t + o for o in attention.OFFSETS]
+        places = [t + o for o in attention.offsets]
         open_ = [i for i, p in enumerate(places) if 0 <= p < 40 and valid[0, p]]
         answer = torch.zeros(2, 4)
         if open_:
