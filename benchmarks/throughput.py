@@ -1,4 +1,5 @@
-"""How fast and how lean the method is: `python -m benchmarks.throughput [--quick] [--json FILE] [--page FILE]`.
+"""How fast and how lean the method is: `python -m benchmarks.throughput [--quick] [--json FILE] [--page FILE] [--plot
+FILE]`.
 
 Everything is measured in one run, with one untaught network of the usual size (params.yaml), on a simulated session
 that is repeated to any length: frames per second from aligned files to decisions beside the way of one window per
@@ -128,6 +129,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="under five minutes: an hour and a day, no curves")
     parser.add_argument("--json", type=Path, help="file for the results")
     parser.add_argument("--page", type=Path, help="Markdown page for the results")
+    parser.add_argument("--plot", type=Path, help="HTML page that draws time and memory")
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         done = measure(load(), Path(folder), told.quick)
@@ -136,6 +138,10 @@ def main() -> None:
         write_json(told.json, done)
     if told.page:
         write_text(told.page, page(done))
+    if told.plot:
+        from benchmarks.growth import growth_page  # plotly is not everywhere where speed is measured
+
+        write_text(told.plot, growth_page(done))
 
 
 if __name__ == "__main__":

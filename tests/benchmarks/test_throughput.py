@@ -1,6 +1,7 @@
 import numpy as np
 import tiny
 
+from benchmarks.growth import growth_page
 from benchmarks.speed import seconds
 from benchmarks.throughput import page
 from benchmarks.tiled import tile
@@ -33,6 +34,8 @@ def test_the_page_shows_every_figure():
         "profile_us_per_frame": {"fusion": 8.76}, "stream_ms": {"p50": 0.12, "p99": 3.45, "look_ahead_s": 7.16},
         "causal_stream_ms": {"p50": 5.67, "p99": 6.78, "look_ahead_s": 0.0},
     }  # fmt: skip
+    drawn = growth_page({**done, "seconds": {"24h": 131.0, "1h": 6.1}, "memory_mib": {"1h": 571.0, "24h": 640.5}})
+    assert '"x":[1.0,24.0],"y":[6.1,131.0]' in drawn and '"y":[571.0,640.5]' in drawn
     shown = page(done)
     for figure in ("30,001", "151", "199", "42%", "3.45", "6.78", "8.8", "7.16", "571", "6.1", "16,002", "171", "1.77", "0.73"):
         assert figure in shown
