@@ -6,6 +6,8 @@ import pytest
 
 from rbc import rooms
 from rbc.rooms import each, let_go, pieces, room, walk
+from rbc.scoring import decoder
+from rbc.scoring.decision import Decision, Rules
 
 
 @pytest.fixture(params=[0, 10**9], ids=["file", "memory"])
@@ -53,6 +55,27 @@ def test_of_an_array_that_is_walked_through_only_a_step_is_in_memory(monkeypatch
     assert full - before > 30_000
     seen = [(x.sum(), resident_files() - before) for x in walk(made, pieces(len(made), 2**18))]
     assert sum(total for total, _ in seen) == made.size and max(held for _, held in seen) < 8_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("rules", [Rules("viterbi"), Rules("smooth", 11), Rules("none")], ids=lambda rules: rules.decoder)
+def test_of_a_session_that_is_decided_only_steps_are_in_memory(rules, monkeypatch):
+    held, frames, width = [], 2**19, 4
+    monkeypatch.setattr(rooms, "IN_MEMORY", 0)
+    probability = each(lambda t: np.sin(t[:, None] / (10 + np.arange(width))) / 2 + 0.5, np.arange(frames))
+    before = resident_files()
+
+    def watched(*arrays):
+        held.append(resident_files() - before)
+        let_go(*arrays)
+
+    for module in (rooms, decoder):
+        monkeypatch.setattr(module, "let_go", watched)
+    settings = np.full((1, width), 1.0), np.tile((1.0, 0.0), (width, 1)), np.full(width, 0.5), np.ones(width)
+    decision = Decision(rules, *settings, np.array([1, 1, 5, 10]))
+    decided = decision.decide(probability)
+    assert decided.mean() == pytest.approx(0.5, abs=0.01)
+    assert max(held) < probability.nbytes / 1024 / 1.5
 
 
 def test_nothing_is_made_of_nothing():
