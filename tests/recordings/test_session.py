@@ -52,7 +52,7 @@ def test_more_sessions_are_loaded_than_the_usual_number_of_open_files_allows(ses
     few = len(os.listdir("/dev/fd")) + 20
     resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
     try:
-        with monkeypatch.context() as patch, pytest.raises(RecordingError, match="4 sessions need up to 300 open files"):
+        with monkeypatch.context() as patch, pytest.raises(RecordingError, match="4 sessions need up to 300 open"):
             patch.setattr(resource, "getrlimit", lambda _: (few, few))
             load_sessions(tmp_path)
         assert len(load_sessions(tmp_path)) == 4
