@@ -19,7 +19,7 @@ from rbc.features import imu_features, part_features, pose_features
 from rbc.network.adapter import Adapter
 from rbc.network.network import Network
 from rbc.recordings.session import MODALITIES, Session
-from rbc.rooms import pieces
+from rbc.rooms import let_go, pieces
 from rbc.signals import Recipe, session_crop
 
 CHUNK = 4096  # frames kept of each pass
@@ -141,7 +141,9 @@ def heads_there(there: np.ndarray) -> np.ndarray:
 @torch.inference_mode()
 def features_of(network: Network, session: Session, recipe: Recipe, part: slice) -> tuple[Tensor, Tensor]:
     """Scaled features (n, F) of both modalities in a slice of frames, NaN where missing."""
-    return network.scale(*part_features(session, recipe, part))
+    features = network.scale(*part_features(session, recipe, part))
+    let_go(*vars(session).values())
+    return features
 
 
 def scaled_features(network: Network, session: Session, recipe: Recipe) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -24,6 +23,8 @@ from typing import IO, Any
 
 import numpy as np
 import pandas as pd
+
+from rbc.disk import or_nothing, remove
 
 LOCAL = Path(".scratch")
 DECIMALS = 6
@@ -40,7 +41,8 @@ class BusyError(RuntimeError):
 
 @contextmanager
 def writing(path: Path, wait_s: float = 30.0) -> Iterator[Path]:
-    """A new empty folder that becomes `path` when the block ends well; an error leaves `path` as it was.
+    """A new empty folder that becomes `path` when the block ends well; an error leaves `path` as it was, a
+    full disk is said in a FullDiskError.
 
     Waits up to `wait_s` for another writer of `path`, then raises BusyError. Checkpoints of the stage named like `path`
     are deleted at the end. In distributed training rank 0 writes; the folder of any other rank is thrown away.
@@ -55,19 +57,16 @@ def writing(path: Path, wait_s: float = 30.0) -> Iterator[Path]:
         raise BusyError(f"{path}: another process is still writing it after {wait_s:g} s; end it, then run again")
     try:
         new, old = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}.old.tmp")
-        _remove(new), _remove(old)  # left by a killed run
-        new.mkdir(parents=True)
-        try:
+        remove(new), remove(old)  # left by a killed run
+        with or_nothing(new, path, elsewhere=_checkpoints):
+            new.mkdir(parents=True)
             yield new
-        except BaseException:
-            _remove(new)
-            raise
         if path.exists() or path.is_symlink():
             path.rename(old)
         new.rename(path)
-        _remove(old)
+        remove(old)
         for folder in [folder for folder in _checkpoints if _stage(folder) == path.name]:
-            _remove(folder)
+            remove(folder)
             _release(_checkpoints.pop(folder))
     finally:
         _release(lock)
@@ -88,7 +87,7 @@ def scratch(stage: str, fingerprint: str) -> Path:
         folder = folder if lock else LOCAL / name
     elif _rank() == 0:
         for stale in set(LOCAL.glob(f"{stage}-*")) - {folder}:
-            _remove(stale)
+            remove(stale)
     folder.mkdir(parents=True, exist_ok=True)
     _checkpoints[folder] = lock
     return folder
@@ -130,7 +129,8 @@ def write_text(path: Path, text: str) -> None:
     """Write a file (a page, say) whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.tmp")
-    new.write_text(text, encoding="utf-8", newline="\n")
+    with or_nothing(new, path):
+        new.write_text(text, encoding="utf-8", newline="\n")
     new.replace(path)
 
 
@@ -199,13 +199,6 @@ def _release(lock: IO | None) -> None:
     if lock:
         _locks.discard(lock)
         lock.close()
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _stage(folder: Path) -> str:

@@ -8,7 +8,6 @@ OUT/bouts.csv has a row per bout; stop_s and stop_frame are exclusive, and frame
 """
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from rbc.classifier import Classifier, read_recipe, trained
+from rbc.disk import FullDiskError
 from rbc.inference import features_of, looked_at, share_outside
 from rbc.outputs import BusyError, write_table, writing
 from rbc.predictions import bout_table, drift_notes, fit_to_model, write_frames
@@ -39,13 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--overwrite", action="store_true", help="replace the predictions that are there")
     try:
         predict(**vars(parser.parse_args(arguments)))
-    except (RecordingError, BusyError) as error:
+    except (RecordingError, BusyError, FullDiskError) as error:
         print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        print(f"no predictions are written: {error}", file=sys.stderr)
         return 1
     return 0
 

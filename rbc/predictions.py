@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rbc.recordings.session import MODALITIES, Session
-from rbc.rooms import let_go, pieces
+from rbc.rooms import each, let_go, pieces
 from rbc.scoring.bouts import find_bouts
 from rbc.signals import Recipe
 
@@ -37,13 +37,23 @@ def _frames(session: Session, probability: np.ndarray, decision: np.ndarray, pie
 
 def bout_table(session: Session, probability: np.ndarray, decision: np.ndarray) -> pd.DataFrame:
     """A row per bout in BOUT_COLUMNS, by behaviour and time; stops are exclusive, frames are the video's."""
-    frames, rows = video_frames(session.video_frame), []
+    tables = []
     for c, name in enumerate(session.behaviours):
-        for a, b in find_bouts(decision[:, c]):
-            start_s, stop_s = session.time[a], session.time[b - 1] + 1 / session.rate_hz
-            rows.append((session.name, name, round(start_s, 3), round(stop_s, 3), frames[a], frames[b - 1] + 1,
-                         round(float(probability[a:b, c].mean()), 4)))
-    return pd.DataFrame(rows, columns=list(BOUT_COLUMNS)).astype(BOUT_COLUMNS)
+        bouts = find_bouts(each(lambda d: d[:, c], decision))  # noqa: B023
+        first, last = bouts[:, 0], bouts[:, 1] - 1
+        start_s, stop_s = session.time[first], session.time[last] + 1 / session.rate_hz
+        start, stop = (video_frames(session.video_frame[t]) for t in (first, last))
+        mean = [_mean(probability, slice(*bout), c) for bout in bouts]
+        columns = session.name, name, start_s.round(3), stop_s.round(3), start, stop + 1, mean
+        tables.append(pd.DataFrame(dict(zip(BOUT_COLUMNS, columns, strict=True))).astype(BOUT_COLUMNS))
+        let_go(session.time, session.video_frame)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _mean(probability: np.ndarray, bout: slice, c: int) -> float:
+    mean = round(float(probability[bout, c].mean()), 4)
+    let_go(probability)
+    return mean
 
 
 def video_frames(nearest: np.ndarray) -> pd.api.extensions.ExtensionArray:

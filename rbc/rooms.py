@@ -6,7 +6,7 @@ T frames.
 import mmap
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -43,6 +43,13 @@ def let_go(*arrays: np.ndarray) -> None:
 def pieces(frames: int, size: int = PIECE) -> Iterator[slice]:
     """Slices that cover so many frames in order."""
     return (slice(start, min(start + size, frames)) for start in range(0, frames, size))
+
+
+def walk(array: np.ndarray, steps: Iterable[slice]) -> Iterator[np.ndarray]:
+    """The array's steps, each let go of when the next is asked for."""
+    for step in steps:
+        yield array[step]
+        let_go(array)
 
 
 def each(function: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors import SafetensorError
 
-from rbc import outputs
+from rbc import disk, outputs
+from rbc.disk import FullDiskError
 from rbc.outputs import BusyError, fingerprint, scratch, write_json, write_table, writing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,6 +77,54 @@ def test_an_error_leaves_the_old_folder():
         (folder / "half").touch()
         raise KeyboardInterrupt
     assert names(path) == ["good"] and names(path.parent) == ["pretrain"]
+
+
+def write_text_to_a_full_disk(folder: Path, _) -> None:
+    (folder / "full").symlink_to("/dev/full")
+    (folder / "full").write_text("half")
+
+
+def write_array_to_a_full_disk(folder: Path, patch) -> None:
+    patch.setattr(disk, "FULL", 2**60)
+    (folder / "full").symlink_to("/dev/full")
+    np.arange(9.0).tofile(folder / "full")  # no error
+
+
+def write_weights_to_a_full_disk(*_) -> None:
+    raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("write", [write_text_to_a_full_disk, write_array_to_a_full_disk, write_weights_to_a_full_disk])
+def test_a_full_disk_is_said_leaves_the_old_folder_and_once_there_is_space_it_goes_on(write, monkeypatch):
+    path = Path("data/pretrain")
+    with writing(path) as folder:
+        (folder / "good").touch()
+    said = "data/pretrain: a disk is full, nothing .* more than the 1.0 MiB so far, .* MiB are free in data$"
+    with monkeypatch.context() as patch, pytest.raises(FullDiskError, match=said), writing(path) as folder:
+        (scratch("pretrain", "f00") / "step").touch()
+        (folder / "half").write_text("x" * 2**20)
+        write(folder, patch)
+    assert names(path) == ["good"] and names(path.parent) == ["pretrain"]
+    with writing(path) as folder:
+        assert names(scratch("pretrain", "f00")) == ["step"]
+        (folder / "whole").touch()
+    assert names(path) == ["whole"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_of_a_table_that_does_not_fit_on_the_disk_the_old_one_stays():
+    table = pd.DataFrame({"n": [1]})
+    write_table(Path("plots/a.csv"), table)
+    Path("plots/.a.csv.tmp").symlink_to("/dev/full")
+    with pytest.raises(FullDiskError, match="plots/a.csv"):
+        write_table(Path("plots/a.csv"), table + 1)
+    assert names(Path("plots")) == ["a.csv"] and Path("plots/a.csv").read_text() == "n\n1\n"
+
+
+def test_other_errors_are_not_blamed_on_the_disk():
+    with pytest.raises(FileNotFoundError), writing(Path("data/a")) as folder:
+        (folder / "missing").read_text()
 
 
 def test_leftovers_of_a_killed_run_are_removed():

@@ -18,7 +18,8 @@ PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 # What each part of rbc may import of the others; a part that is not here is a command line, which nobody imports.
 WINGS = {
-    "outputs": set(),
+    "disk": set(),
+    "outputs": {"disk"},
     "overlays": set(),
     "params": {"overlays"},
     "recordings": set(),

@@ -1,8 +1,13 @@
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from rbc import rooms
-from rbc.rooms import each, let_go, pieces, room
+from rbc.rooms import each, let_go, pieces, room, walk
+from rbc.scoring import decoder
+from rbc.scoring.decision import Decision, Rules
 
 
 @pytest.fixture(params=[0, 10**9], ids=["file", "memory"])
@@ -31,6 +36,46 @@ def test_each_frame_is_worked_out_as_in_one_go(in_memory, frames):
     found = each(lambda a, b: (a * b)[:, :2] > 0, x, y)
     assert found.dtype == bool
     np.testing.assert_array_equal(found, (x * y)[:, :2] > 0)
+
+
+def resident_files() -> int:
+    """KiB of files that are mapped and in memory."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile")]
+    return int(line.split()[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_of_an_array_that_is_walked_through_only_a_step_is_in_memory(monkeypatch):
+    monkeypatch.setattr(rooms, "IN_MEMORY", 0)
+    made = room((2**22, 2), "f4")
+    made[:] = 1
+    full = resident_files()
+    let_go(made)
+    before = resident_files()
+    assert full - before > 30_000
+    seen = [(x.sum(), resident_files() - before) for x in walk(made, pieces(len(made), 2**18))]
+    assert sum(total for total, _ in seen) == made.size and max(held for _, held in seen) < 8_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("rules", [Rules("viterbi"), Rules("smooth", 11), Rules("none")], ids=lambda r: r.decoder)
+def test_of_a_session_that_is_decided_only_steps_are_in_memory(rules, monkeypatch):
+    held, frames, width = [], 2**19, 4
+    monkeypatch.setattr(rooms, "IN_MEMORY", 0)
+    probability = each(lambda t: np.sin(t[:, None] / (10 + np.arange(width))) / 2 + 0.5, np.arange(frames))
+    before = resident_files()
+
+    def watched(*arrays):
+        held.append(resident_files() - before)
+        let_go(*arrays)
+
+    for module in (rooms, decoder):
+        monkeypatch.setattr(module, "let_go", watched)
+    settings = np.full((1, width), 1.0), np.tile((1.0, 0.0), (width, 1)), np.full(width, 0.5), np.ones(width)
+    decision = Decision(rules, *settings, np.array([1, 1, 5, 10]))
+    decided = decision.decide(probability)
+    assert decided.mean() == pytest.approx(0.5, abs=0.01)
+    assert max(held) < probability.nbytes / 1024 / 1.5
 
 
 def test_nothing_is_made_of_nothing():

@@ -4,7 +4,9 @@ T frames, K keypoints, C behaviours, A annotators. Saved as a folder of .npy fil
 memory maps, so that a crop reads only its own frames.
 """
 
+import errno
 import json
+import resource
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from rbc.recordings.errors import RecordingError
 
 MODALITIES = ("imu", "pose")
 PRESENT, ABSENT, NOT_SCORED = 1, 0, -1
+OTHER_FILES = 256  # that a process may want to keep open beside the sessions'
 ARRAYS = {  # name -> (dtype, rank)
     "time": ("f8", 1),
     "imu": ("f4", 2),
@@ -143,5 +146,21 @@ def activity(session: Session) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def load_sessions(folder: Path) -> dict[str, Session]:
-    """Every aligned session below `folder`, by name, in order of name."""
-    return {p.parent.name: Session.load(p.parent) for p in sorted(Path(folder).glob("*/session.json"))}
+    """Every aligned session below `folder`, by name, in order of name.
+
+    A memory map keeps its file open, so that many sessions need more than the usual 1024 open files: this process is
+    allowed as many as they need. Raises RecordingError where the system forbids it.
+    """
+    folders = [path.parent for path in sorted(Path(folder).glob("*/session.json"))]
+    needed = len(ARRAYS) * len(folders) + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if most > soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    try:
+        return {path.name: Session.load(path) for path in folders}
+    except OSError as fault:
+        if fault.errno != errno.EMFILE:
+            raise
+        raise RecordingError(f"{folder}: {len(folders)} sessions need up to {needed} open files; the system allows"
+                             f" {hard} (ulimit -Hn)") from None

@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from rbc.rooms import let_go, pieces, room
+from rbc.rooms import let_go, pieces, room, walk
 from rbc.scoring.bouts import bout_counts, bout_f1, find_bouts, scored_bouts
 from rbc.scoring.calibration import logit
 from rbc.scoring.metrics import f1_scores, frame_counts
@@ -39,17 +39,17 @@ def viterbi(log_odds: np.ndarray, switch_cost: np.ndarray, min_frames: np.ndarra
     """
     frames, width = log_odds.shape
     cost, least = np.broadcast_to(switch_cost, width).astype(float), np.broadcast_to(min_frames, width)
-    if (cost < 0).any() or (least < 1).any() or not all(np.isfinite(log_odds[p]).all() for p in pieces(frames)):
+    if (cost < 0).any() or (least < 1).any() or not all(np.isfinite(x).all() for x in walk(log_odds, pieces(frames))):
         raise ValueError("viterbi needs finite log odds, switch_cost >= 0 and min_frames >= 1")
     track = room((width, frames), bool)
     for duration in np.unique(least[least <= frames]).tolist():
         columns = np.flatnonzero(least == duration)
         steps = list(pieces(frames, max(TOGETHER // len(columns), duration)))
-        parts = (np.asarray(log_odds[p][:, columns], float) for p in steps)
+        parts = (np.asarray(x[:, columns], float) for x in walk(log_odds, steps))
         solve = _free if duration == 1 else _lasting
         for own, place, found in solve(parts, steps, cost[columns], duration):
             track[columns[own], place] = found
-        let_go(track, log_odds)
+            let_go(track)
     return track.T
 
 
@@ -105,7 +105,7 @@ def _leads(gain: np.ndarray, cost: np.ndarray, lead: np.ndarray) -> np.ndarray:
 
 
 def _lasting(parts: Iterable[np.ndarray], steps: list[slice], cost: np.ndarray, least: int) -> Iterator[tuple]:
-    """Best track whose on-runs last at least `least` frames, run by run.
+    """Best track whose on-runs last at least `least` frames, behaviour by behaviour.
 
     off[t], on[t]: best score of frames < t that ends off, or in a run that is long enough. A run that is long enough at
     t began at t - least or earlier, so `least` frames are solved at once by running maxima. What is kept of a piece is
@@ -135,9 +135,11 @@ def _lasting(parts: Iterable[np.ndarray], steps: list[slice], cost: np.ndarray, 
         turns[:, step] = (GREW * grew + EARNED * earned).T
         let_go(turns)
     for c, is_on in enumerate(on[-1] + total[-1] > off[-1]):
+        found = np.zeros(turns.shape[1], bool)
         for run in _runs(turns[c], bool(is_on), least):
-            yield c, run, True
+            found[run] = True
         let_go(turns)
+        yield c, ..., found
 
 
 def _runs(turns: np.ndarray, is_on: bool, least: int) -> Iterator[slice]:
@@ -164,15 +166,22 @@ def _last(turns: np.ndarray, kind: int, t: int) -> int:
 
 
 def smooth(probability: np.ndarray, window: int) -> np.ndarray:
-    """Centred running mean (T, C) of the probability (T, C) over an odd window of frames, shorter at the ends."""
+    """Centred running mean (T, C) of the probability (T, C) over an odd window of frames, shorter at the ends,
+    worked out piece by piece."""
     if window < 1 or window % 2 == 0:
         raise ValueError(f"smooth_window {window}; needs an odd number of frames")
-    frames = len(probability)
-    total = np.zeros((frames + 1, *probability.shape[1:]))
-    np.cumsum(probability, axis=0, out=total[1:])
-    low = np.maximum(np.arange(frames) - window // 2, 0)
-    high = np.minimum(np.arange(frames) + window // 2 + 1, frames)
-    return np.clip((total[high] - total[low]) / (high - low)[:, None], 0, 1)
+    frames, half = len(probability), window // 2
+    made = room(probability.shape, float)
+    first, total = 0, np.zeros((1, *probability.shape[1:]))  # total[i]: sum of the frames before first + i
+    for piece in pieces(frames):
+        middle = np.arange(piece.start, piece.stop)
+        low, high = np.maximum(middle - half, 0), np.minimum(middle + half + 1, frames)
+        fresh = probability[first + len(total) - 1 : high[-1]]
+        fresh = np.cumsum(np.concatenate([total[-1:], fresh]), axis=0)[1:]
+        first, total = low[0], np.concatenate([total[low[0] - first :], fresh])
+        made[piece] = np.clip((total[high - first] - total[low - first]) / (high - low)[:, None], 0, 1)
+        let_go(made, probability)
+    return made
 
 
 def _too_slow(pairs: Sequence[tuple[int, float]], labels: Sequence[np.ndarray]) -> np.ndarray:

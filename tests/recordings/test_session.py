@@ -1,4 +1,6 @@
 import json
+import os
+import resource
 from dataclasses import replace
 
 import numpy as np
@@ -41,6 +43,21 @@ def test_loaded_arrays_are_read_only_memory_maps(session, tmp_path):
     assert isinstance(loaded.imu, np.memmap) and loaded.ready_imu.shape == (7, 0)
     with pytest.raises(ValueError):
         loaded.imu[0] = 0
+
+
+def test_more_sessions_are_loaded_than_the_usual_number_of_open_files_allows(session, tmp_path, monkeypatch):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for i in range(4):
+        session.save(tmp_path / f"F{i}D1")
+    few = len(os.listdir("/dev/fd")) + 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    try:
+        with monkeypatch.context() as patch, pytest.raises(RecordingError, match="4 sessions need up to 300 open"):
+            patch.setattr(resource, "getrlimit", lambda _: (few, few))
+            load_sessions(tmp_path)
+        assert len(load_sessions(tmp_path)) == 4
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_same_session_same_bytes(session, tmp_path):
