@@ -9,8 +9,9 @@ from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode
 from rbc.learning.aligning import align_sessions
 from rbc.learning.crops import Corpus
+from rbc.learning.ranks import together
 from rbc.learning.training import Chance
-from rbc.outputs import write_json, writing
+from rbc.outputs import is_first, write_json, writing
 from rbc.params import load
 from rbc.scoring.neighbours import neighbour_agreement, session_mixing
 from rbc.scoring.splits import Ledger
@@ -32,10 +33,13 @@ def main() -> None:
                           experiment.lessons)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
         before = figures(model, experiment, views)
-        align_sessions(
-            model.network, labelled, everything, **params.align_sessions.model_dump(), chance=chance,
-            scratch=experiment.scratch("align_sessions", SECTIONS, [ALIGNED, PRETRAINED]),
-        )
+        with together():
+            align_sessions(
+                model.network, labelled, everything, **params.align_sessions.model_dump(), chance=chance,
+                scratch=experiment.scratch("align_sessions", SECTIONS, [ALIGNED, PRETRAINED]),
+            )
+        if not is_first():
+            return
         after = figures(model, experiment, views)
         save_adapters(model, out)
         ledger.save(out / "trained_on.json")

@@ -8,8 +8,9 @@ from rbc.artifacts import Model, save_network
 from rbc.experiment import ALIGNED, Experiment
 from rbc.learning.crops import Corpus
 from rbc.learning.pretraining import fit_scaling, history_rows, pretrain
+from rbc.learning.ranks import together
 from rbc.learning.training import Chance
-from rbc.outputs import write_table, writing
+from rbc.outputs import is_first, write_table, writing
 from rbc.params import load
 from rbc.scoring.splits import Ledger
 
@@ -28,11 +29,14 @@ def main() -> None:
         fit_scaling(model.network, corpus)
         settings = params.pretrain.model_dump(exclude={"sessions"})
         augmentation = params.augment.model_dump(exclude={"time_warp"})
-        history = pretrain(
-            model.network, corpus, **settings, augmentation=augmentation, time_warp=params.augment.time_warp,
-            chance=chance, scratch=experiment.scratch("pretrain", SECTIONS, [ALIGNED]),
-            precision=params.compute.precision,
-        )
+        with together():
+            history = pretrain(
+                model.network, corpus, **settings, augmentation=augmentation, time_warp=params.augment.time_warp,
+                chance=chance, scratch=experiment.scratch("pretrain", SECTIONS, [ALIGNED]),
+                precision=params.compute.precision,
+            )
+        if not is_first():
+            return
         save_network(model, out)
         corpus.ledger.save(out / "trained_on.json")
         write_table(Path("plots/pretrain.tsv"), pd.DataFrame(history_rows(history)))
