@@ -100,3 +100,7 @@ def collect(folds: Mapping[str, Iterable[str]]) -> pd.DataFrame:
     summary = table.agg(["mean", "std"])
     table.insert(0, "held_out", [" ".join(held) for held in folds.values()])
     return pd.concat([table.set_axis(list(folds)), summary]).rename_axis("fold").reset_index()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
