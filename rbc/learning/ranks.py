@@ -61,8 +61,9 @@ class Gathered(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, share: Tensor) -> Tensor:
+        share = share.contiguous()
         shares = [torch.empty_like(share) for _ in range(distributed.get_world_size())]
-        distributed.all_gather(shares, share.contiguous())
+        distributed.all_gather(shares, share)
         return torch.cat(shares)
 
     @staticmethod
