@@ -13,10 +13,10 @@ from rbc.inference import encode
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
 from rbc.learning.pretraining import fit_scaling
-from rbc.learning.ranks import together
+from rbc.learning.ranks import leads, together
 from rbc.learning.selftraining import self_train
 from rbc.learning.training import Chance
-from rbc.outputs import is_first, writing
+from rbc.outputs import writing
 from rbc.params import load
 from rbc.recordings.truth import read_truth
 from rbc.scoring.known import KNOWN, write_known
@@ -33,7 +33,7 @@ def main() -> None:
     experiment = Experiment.open(params)
     chance = Chance(params.seed)
     truth = read_truth(Path(params.data.root), experiment.sessions)
-    with writing(Path("data/ceiling")) as out:
+    with writing(Path("data/ceiling")) as out, together():
         if not truth:
             return
         own = experiment.of("train")
@@ -43,22 +43,21 @@ def main() -> None:
         fit_scaling(model.network, labelled)
         checkpoints = experiment.scratch("ceiling", SECTIONS, [ALIGNED])
         settings = params.ceiling
-        with together():
-            network, _ = finetune(
-                model.network, labelled, None, **settings.model_dump(exclude={"windows", "members", "epochs"}),
-                bootstrap=0.0, consistency_threshold=1.0, mixup=0.0, dwa_temperature=None, weights=WEIGHTS,
-                augmentation=params.augment.model_dump(exclude={"time_warp"}), time_warp=params.augment.time_warp,
-                chance=chance, scratch=checkpoints / "network", precision=params.compute.precision, name="ceiling",
-            )
-            encoded = {n: encode(network, s, model.recipe) for n, s in own.items()}
-            mlp, said, _ = self_train(
-                encoded, labelled.labels, {}, experiment.animals, hidden_dim=params.model.hidden_dim,
-                windows=settings.windows, members=settings.members, n_cycles=1, epochs=settings.epochs,
-                batch_size=MLP_BATCH, lr=settings.lr, weight_decay=settings.weight_decay, balance=0.0,
-                negative_focus=settings.negative_focus, pseudo_weight=0.0, negative_weight=0.0, pseudo={},
-                chance=chance, scratch=checkpoints / "mlp",
-            )
-        if not is_first():
+        network, _ = finetune(
+            model.network, labelled, None, **settings.model_dump(exclude={"windows", "members", "epochs"}),
+            bootstrap=0.0, consistency_threshold=1.0, mixup=0.0, dwa_temperature=None, weights=WEIGHTS,
+            augmentation=params.augment.model_dump(exclude={"time_warp"}), time_warp=params.augment.time_warp,
+            chance=chance, scratch=checkpoints / "network", precision=params.compute.precision, name="ceiling",
+        )
+        encoded = {n: encode(network, s, model.recipe) for n, s in own.items()}
+        mlp, said, _ = self_train(
+            encoded, labelled.labels, {}, experiment.animals, hidden_dim=params.model.hidden_dim,
+            windows=settings.windows, members=settings.members, n_cycles=1, epochs=settings.epochs,
+            batch_size=MLP_BATCH, lr=settings.lr, weight_decay=settings.weight_decay, balance=0.0,
+            negative_focus=settings.negative_focus, pseudo_weight=0.0, negative_weight=0.0, pseudo={}, chance=chance,
+            scratch=checkpoints / "mlp",
+        )
+        if not leads():
             return
         for name, labels in experiment.labels("train").items():  # as many frames as the annotators scored
             rows, there = scored_rows(labels), encoded[name].there

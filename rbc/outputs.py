@@ -43,10 +43,10 @@ def writing(path: Path, wait_s: float = 30.0) -> Iterator[Path]:
     """A new empty folder that becomes `path` when the block ends well; an error leaves `path` as it was.
 
     Waits up to `wait_s` for another writer of `path`, then raises BusyError. Checkpoints of the stage named like `path`
-    are deleted at the end. Of several processes of a stage the first writes; the folder of any other is thrown away.
+    are deleted at the end. In distributed training rank 0 writes; the folder of any other rank is thrown away.
     """
     die_with_parent()
-    if not is_first():
+    if _rank() > 0:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
         return
@@ -81,12 +81,12 @@ def scratch(stage: str, fingerprint: str) -> Path:
     """
     name, shared = f"{stage}-{fingerprint}", os.environ.get("RBC_SCRATCH")
     folder, lock = Path(shared or LOCAL) / name, None
-    if is_first() and shared:
+    if _rank() == 0 and shared:
         lock = _lock(Path(shared) / "locks" / f"{name}.lock", wait_s=0)
         if lock is None and _world() > 1:
             raise BusyError(f"{folder}: another run is training exactly this; wait for it or unset RBC_SCRATCH")
         folder = folder if lock else LOCAL / name
-    elif is_first():
+    elif _rank() == 0:
         for stale in set(LOCAL.glob(f"{stage}-*")) - {folder}:
             _remove(stale)
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,8 @@ def fingerprint(params: dict, inputs: list[Path]) -> str:
     for file in sorted(filter(None, loaded)):
         digest.update(_content(Path(file)))
     for path in inputs:
-        for file in filter(Path.is_file, sorted(path.rglob("*"))) if path.is_dir() else [path]:
+        files = [file for file in sorted(path.rglob("*")) if file.is_file()] if path.is_dir() else [path]
+        for file in files:
             digest.update(file.as_posix().encode() + b"\0" + _content(file))
     return digest.hexdigest()[:16]
 
@@ -131,11 +132,6 @@ def write_text(path: Path, text: str) -> None:
     new = path.with_name(f".{path.name}.tmp")
     new.write_text(text, encoding="utf-8", newline="\n")
     new.replace(path)
-
-
-def is_first() -> bool:
-    """Is this the only process of the stage, or of those that a launcher started the one that writes?"""
-    return int(os.environ.get("RANK", 0)) == 0
 
 
 def die_with_parent() -> None:
@@ -231,6 +227,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, DECIMALS) + 0.0 if math.isfinite(value) else None  # + 0.0: no -0.0
     return value
+
+
+def _rank() -> int:
+    return int(os.environ.get("RANK", 0))
 
 
 def _world() -> int:

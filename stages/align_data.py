@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rbc.figures.quality import quality_page
-from rbc.outputs import is_first, write_json, write_table, write_text, writing
+from rbc.outputs import write_json, write_table, write_text, writing
 from rbc.params import load
 from rbc.recordings.ontology import Ontology
 from rbc.recordings.preparation import align_all
@@ -43,5 +43,5 @@ def main() -> None:
     })  # fmt: skip
 
 
-if __name__ == "__main__" and is_first():
+if __name__ == "__main__":
     main()

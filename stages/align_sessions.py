@@ -9,9 +9,9 @@ from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode
 from rbc.learning.aligning import align_sessions
 from rbc.learning.crops import Corpus
-from rbc.learning.ranks import together
+from rbc.learning.ranks import leads, together
 from rbc.learning.training import Chance
-from rbc.outputs import is_first, write_json, writing
+from rbc.outputs import write_json, writing
 from rbc.params import load
 from rbc.scoring.neighbours import neighbour_agreement, session_mixing
 from rbc.scoring.splits import Ledger
@@ -25,7 +25,7 @@ def main() -> None:
     params = load()
     experiment = Experiment.open(params)
     chance = Chance(params.seed)
-    with writing(Path("data/align_sessions")) as out:
+    with writing(Path("data/align_sessions")) as out, together():
         model = load_model(PRETRAINED)
         views = experiment.labels("train")
         ledger = Ledger.load(PRETRAINED / "trained_on.json")
@@ -33,12 +33,11 @@ def main() -> None:
                           experiment.lessons)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
         before = figures(model, experiment, views)
-        with together():
-            align_sessions(
-                model.network, labelled, everything, **params.align_sessions.model_dump(), chance=chance,
-                scratch=experiment.scratch("align_sessions", SECTIONS, [ALIGNED, PRETRAINED]),
-            )
-        if not is_first():
+        align_sessions(
+            model.network, labelled, everything, **params.align_sessions.model_dump(), chance=chance,
+            scratch=experiment.scratch("align_sessions", SECTIONS, [ALIGNED, PRETRAINED]),
+        )
+        if not leads():
             return
         after = figures(model, experiment, views)
         save_adapters(model, out)

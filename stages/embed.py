@@ -8,7 +8,7 @@ from rbc.artifacts import load_model
 from rbc.experiment import Experiment
 from rbc.figures.embedding import EmbeddingTrack, embedding_page
 from rbc.inference import encode
-from rbc.outputs import is_first, write_json, write_text, writing
+from rbc.outputs import write_json, write_text, writing
 from rbc.params import load
 from rbc.scoring.neighbours import neighbour_agreement, session_mixing, silhouette
 
@@ -43,5 +43,5 @@ def main() -> None:
         write_text(Path("plots/embed.html"), page)
 
 
-if __name__ == "__main__" and is_first():
+if __name__ == "__main__":
     main()

@@ -19,7 +19,7 @@ from rbc.evaluation import (
 from rbc.experiment import Experiment
 from rbc.figures.ethogram import ethogram_page
 from rbc.inference import halo
-from rbc.outputs import is_first, write_json, write_table, write_text, writing
+from rbc.outputs import write_json, write_table, write_text, writing
 from rbc.params import load
 from rbc.recordings.session import MODALITIES
 from rbc.scoring.decision import Rules
@@ -75,5 +75,5 @@ def main() -> None:
         log_look(Path("metrics/test_looks.csv"), params.model_dump(mode="json"))
 
 
-if __name__ == "__main__" and is_first():
+if __name__ == "__main__":
     main()

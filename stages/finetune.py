@@ -11,9 +11,9 @@ from rbc.inference import encode
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
 from rbc.learning.pretraining import history_rows
-from rbc.learning.ranks import together
+from rbc.learning.ranks import leads, together
 from rbc.learning.training import Chance
-from rbc.outputs import is_first, write_json, write_table, writing
+from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
 from rbc.scoring.decision import Rules, cross_fitted
 from rbc.scoring.labels import with_slack
@@ -29,21 +29,20 @@ def main() -> None:
     experiment = Experiment.open(params)
     chance = Chance(params.seed)
     settings = params.finetune.model_dump(exclude={"onset_slack_s", "offset_slack_s", "dwa", "dwa_temperature"})
-    with writing(Path("data/finetune")) as out:
+    with writing(Path("data/finetune")) as out, together():
         model = load_model(PRETRAINED, ALIGNED_ADAPTERS)
         views = {name: with_slack(y, *experiment.slack) for name, y in experiment.lessons.items()}
         ledger = Ledger.load(ALIGNED_ADAPTERS / "trained_on.json")
         labelled = Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles, views)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
-        with together():
-            network, history = finetune(
-                model.network, labelled, everything, **settings,
-                dwa_temperature=params.finetune.dwa_temperature if params.finetune.dwa else None,
-                augmentation=params.augment.model_dump(exclude={"time_warp"}), time_warp=params.augment.time_warp,
-                chance=chance, precision=params.compute.precision,
-                scratch=experiment.scratch("finetune", SECTIONS, [ALIGNED, PRETRAINED, ALIGNED_ADAPTERS]),
-            )
-        if not is_first():
+        network, history = finetune(
+            model.network, labelled, everything, **settings,
+            dwa_temperature=params.finetune.dwa_temperature if params.finetune.dwa else None,
+            augmentation=params.augment.model_dump(exclude={"time_warp"}), time_warp=params.augment.time_warp,
+            chance=chance, precision=params.compute.precision,
+            scratch=experiment.scratch("finetune", SECTIONS, [ALIGNED, PRETRAINED, ALIGNED_ADAPTERS]),
+        )
+        if not leads():
             return
         model = replace(model, network=network)
         save_network(model, out)

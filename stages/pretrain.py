@@ -8,9 +8,9 @@ from rbc.artifacts import Model, save_network
 from rbc.experiment import ALIGNED, Experiment
 from rbc.learning.crops import Corpus
 from rbc.learning.pretraining import fit_scaling, history_rows, pretrain
-from rbc.learning.ranks import together
+from rbc.learning.ranks import leads, together
 from rbc.learning.training import Chance
-from rbc.outputs import is_first, write_table, writing
+from rbc.outputs import write_table, writing
 from rbc.params import load
 from rbc.scoring.splits import Ledger
 
@@ -22,20 +22,19 @@ def main() -> None:
     experiment = Experiment.open(params)
     chance = Chance(params.seed)
     setups = tuple(dict.fromkeys(s.setup for s in experiment.seen.values()))
-    with writing(Path("data/pretrain")) as out:
+    with writing(Path("data/pretrain")) as out, together():
         model = Model.new(experiment.recipe, experiment.behaviours, setups, params.model.model_dump())
         # no setups here: what all sessions share comes first, adapters follow in align_sessions
         corpus = Corpus(experiment.seen, model.recipe, (), Ledger(), experiment.roles)
         fit_scaling(model.network, corpus)
         settings = params.pretrain.model_dump(exclude={"sessions"})
         augmentation = params.augment.model_dump(exclude={"time_warp"})
-        with together():
-            history = pretrain(
-                model.network, corpus, **settings, augmentation=augmentation, time_warp=params.augment.time_warp,
-                chance=chance, scratch=experiment.scratch("pretrain", SECTIONS, [ALIGNED]),
-                precision=params.compute.precision,
-            )
-        if not is_first():
+        history = pretrain(
+            model.network, corpus, **settings, augmentation=augmentation, time_warp=params.augment.time_warp,
+            chance=chance, scratch=experiment.scratch("pretrain", SECTIONS, [ALIGNED]),
+            precision=params.compute.precision,
+        )
+        if not leads():
             return
         save_network(model, out)
         corpus.ledger.save(out / "trained_on.json")

@@ -8,7 +8,7 @@ from rbc.artifacts import load_model
 from rbc.experiment import Experiment
 from rbc.inference import encode
 from rbc.learning.pseudo import agreement, relabel
-from rbc.outputs import is_first, write_json, writing
+from rbc.outputs import write_json, writing
 from rbc.params import load
 
 FINETUNED = Path("data/finetune")
@@ -35,5 +35,5 @@ def main() -> None:
         })
 
 
-if __name__ == "__main__" and is_first():
+if __name__ == "__main__":
     main()

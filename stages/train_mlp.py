@@ -11,10 +11,10 @@ from rbc.artifacts import load_model
 from rbc.classifier import Classifier
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import Encoded, encode, feature_range, fit_class_map, scaled_features
+from rbc.learning.ranks import leads, together
 from rbc.learning.selftraining import self_train
-from rbc.learning.ranks import together
 from rbc.learning.training import Chance
-from rbc.outputs import is_first, write_json, write_table, writing
+from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
 from rbc.scoring.calibration import folds, mean_of_heads
 from rbc.scoring.decision import Decision, Rules, cross_fitted
@@ -35,18 +35,17 @@ def main() -> None:
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     encoded = {name: encode(model.network, s, model.recipe) for name, s in own.items()}
-    with writing(Path("data/train_mlp")) as out:
-        with together():
-            mlp, said, history = self_train(
-                encoded, {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()},
-                {n: read_guess(n) for n in own},
-                experiment.animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
-                hidden_dim=params.model.hidden_dim, negative_focus=params.finetune.negative_focus,
-                negative_weight=params.pseudo_label.negative_weight,
-                pseudo=params.pseudo_label.model_dump(exclude={"negative_weight"}), chance=Chance(params.seed),
-                scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),
-            )
-        if not is_first():
+    with writing(Path("data/train_mlp")) as out, together():
+        mlp, said, history = self_train(
+            encoded, {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()},
+            {n: read_guess(n) for n in own},
+            experiment.animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
+            hidden_dim=params.model.hidden_dim, negative_focus=params.finetune.negative_focus,
+            negative_weight=params.pseudo_label.negative_weight,
+            pseudo=params.pseudo_label.model_dump(exclude={"negative_weight"}), chance=Chance(params.seed),
+            scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),
+        )
+        if not leads():
             return
         features = [scaled_features(model.network, s, model.recipe) for s in own.values()]
         soft = [mean_of_heads(said[name], encoded[name].there) for name in own]

@@ -8,28 +8,33 @@ B crops or frames. Alone, nothing here does anything.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+
+PATIENCE = timedelta(days=7)  # with the leader, who goes on alone when all have learnt
 
 
 @contextmanager
 def together() -> Iterator[None]:
     """Inside, the launcher's processes are one group: gloo for tensors on a CPU, nccl for those on a GPU.
 
-    After an error nobody says goodbye: the process ends, and with it the others, by the launcher or a lost connection.
+    At the end each waits for the others: a launcher may take one that is gone for lost. After an error nobody waits: the
+    process ends, and with it the others, by the launcher or a lost connection.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
-    distributed.init_process_group()
+    distributed.init_process_group(timeout=PATIENCE)
     yield
+    distributed.all_reduce(torch.zeros(()))  # a barrier would ask for a GPU where there is one
     distributed.destroy_process_group()
 
 
 def leads() -> bool:
-    """Is this the process that shows progress and saves checkpoints?"""
+    """Is this the process that shows progress, saves checkpoints and writes what the stage is for?"""
     return not distributed.is_initialized() or distributed.get_rank() == 0
 
 
