@@ -6,12 +6,15 @@ LOCK := requirements.lock
 
 export PATH := $(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 2
+FOLDS ?= 3
+JOBS ?= 1
 
-.PHONY: help setup repro final test clean
+.PHONY: help setup repro final folds test clean
 
 help:
 	@echo 'make repro   run what changed of the pipeline, print the scores'
 	@echo 'make final   open the test animals: metrics/test.json and a line in metrics/test_looks.csv'
+	@echo 'make folds   every labelled animal but the test animals held out once: FOLDS=3 experiments, JOBS=1 at a time'
 	@echo 'make test    run all tests (ARGS="-k clock" for some)'
 	@echo 'make setup   build .venv from $(LOCK) if it is stale'
 	@echo 'make clean   remove checkpoints, reports and caches of Python; keeps .venv and the DVC cache'
@@ -33,6 +36,12 @@ final: setup
 	$(BIN)/dvc exp run -S evaluate.final=true
 	$(BIN)/dvc exp run -S evaluate.final=false
 	$(BIN)/python -m rbc.report
+
+folds: setup
+	$(BIN)/dvc repro align_data
+	$(BIN)/python -m rbc.folds queue --folds $(FOLDS)
+	$(BIN)/dvc exp run --run-all --jobs $(JOBS)
+	$(BIN)/python -m rbc.folds collect --folds $(FOLDS)
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 $(ARGS)

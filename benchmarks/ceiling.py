@@ -13,6 +13,7 @@ from rbc.inference import encode
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
 from rbc.learning.pretraining import fit_scaling
+from rbc.learning.ranks import leads, together
 from rbc.learning.selftraining import self_train
 from rbc.learning.training import Chance
 from rbc.outputs import writing
@@ -32,7 +33,7 @@ def main() -> None:
     experiment = Experiment.open(params)
     chance = Chance(params.seed)
     truth = read_truth(Path(params.data.root), experiment.sessions)
-    with writing(Path("data/ceiling")) as out:
+    with writing(Path("data/ceiling")) as out, together():
         if not truth:
             return
         own = experiment.of("train")
@@ -56,6 +57,8 @@ def main() -> None:
             negative_focus=settings.negative_focus, pseudo_weight=0.0, negative_weight=0.0, pseudo={}, chance=chance,
             scratch=checkpoints / "mlp",
         )
+        if not leads():
+            return
         for name, labels in experiment.labels("train").items():  # as many frames as the annotators scored
             rows, there = scored_rows(labels), encoded[name].there
             write_known(out / KNOWN / f"{name}.npz", truth[name][rows], all_labels=said[name][rows], there=there[rows])

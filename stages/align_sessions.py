@@ -9,6 +9,7 @@ from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode
 from rbc.learning.aligning import align_sessions
 from rbc.learning.crops import Corpus
+from rbc.learning.ranks import leads, together
 from rbc.learning.training import Chance
 from rbc.outputs import write_json, writing
 from rbc.params import load
@@ -24,7 +25,7 @@ def main() -> None:
     params = load()
     experiment = Experiment.open(params)
     chance = Chance(params.seed)
-    with writing(Path("data/align_sessions")) as out:
+    with writing(Path("data/align_sessions")) as out, together():
         model = load_model(PRETRAINED)
         views = experiment.labels("train")
         ledger = Ledger.load(PRETRAINED / "trained_on.json")
@@ -36,6 +37,8 @@ def main() -> None:
             model.network, labelled, everything, **params.align_sessions.model_dump(), chance=chance,
             scratch=experiment.scratch("align_sessions", SECTIONS, [ALIGNED, PRETRAINED]),
         )
+        if not leads():
+            return
         after = figures(model, experiment, views)
         save_adapters(model, out)
         ledger.save(out / "trained_on.json")

@@ -11,6 +11,7 @@ from rbc.inference import encode
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
 from rbc.learning.pretraining import history_rows
+from rbc.learning.ranks import leads, together
 from rbc.learning.training import Chance
 from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
@@ -28,7 +29,7 @@ def main() -> None:
     experiment = Experiment.open(params)
     chance = Chance(params.seed)
     settings = params.finetune.model_dump(exclude={"onset_slack_s", "offset_slack_s", "dwa", "dwa_temperature"})
-    with writing(Path("data/finetune")) as out:
+    with writing(Path("data/finetune")) as out, together():
         model = load_model(PRETRAINED, ALIGNED_ADAPTERS)
         views = {name: with_slack(y, *experiment.slack) for name, y in experiment.lessons.items()}
         ledger = Ledger.load(ALIGNED_ADAPTERS / "trained_on.json")
@@ -41,6 +42,8 @@ def main() -> None:
             chance=chance, precision=params.compute.precision,
             scratch=experiment.scratch("finetune", SECTIONS, [ALIGNED, PRETRAINED, ALIGNED_ADAPTERS]),
         )
+        if not leads():
+            return
         model = replace(model, network=network)
         save_network(model, out)
         save_adapters(model, out)

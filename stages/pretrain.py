@@ -8,6 +8,7 @@ from rbc.artifacts import Model, save_network
 from rbc.experiment import ALIGNED, Experiment
 from rbc.learning.crops import Corpus
 from rbc.learning.pretraining import fit_scaling, history_rows, pretrain
+from rbc.learning.ranks import leads, together
 from rbc.learning.training import Chance
 from rbc.outputs import write_table, writing
 from rbc.params import load
@@ -21,7 +22,7 @@ def main() -> None:
     experiment = Experiment.open(params)
     chance = Chance(params.seed)
     setups = tuple(dict.fromkeys(s.setup for s in experiment.seen.values()))
-    with writing(Path("data/pretrain")) as out:
+    with writing(Path("data/pretrain")) as out, together():
         model = Model.new(experiment.recipe, experiment.behaviours, setups, params.model.model_dump())
         # no setups here: what all sessions share comes first, adapters follow in align_sessions
         corpus = Corpus(experiment.seen, model.recipe, (), Ledger(), experiment.roles)
@@ -33,6 +34,8 @@ def main() -> None:
             chance=chance, scratch=experiment.scratch("pretrain", SECTIONS, [ALIGNED]),
             precision=params.compute.precision,
         )
+        if not leads():
+            return
         save_network(model, out)
         corpus.ledger.save(out / "trained_on.json")
         write_table(Path("plots/pretrain.tsv"), pd.DataFrame(history_rows(history)))

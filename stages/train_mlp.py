@@ -11,6 +11,7 @@ from rbc.artifacts import load_model
 from rbc.classifier import Classifier
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import Encoded, encode, feature_range, fit_class_map, scaled_features
+from rbc.learning.ranks import leads, together
 from rbc.learning.selftraining import self_train
 from rbc.learning.training import Chance
 from rbc.outputs import write_json, write_table, writing
@@ -34,7 +35,7 @@ def main() -> None:
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     encoded = {name: encode(model.network, s, model.recipe) for name, s in own.items()}
-    with writing(Path("data/train_mlp")) as out:
+    with writing(Path("data/train_mlp")) as out, together():
         mlp, said, history = self_train(
             encoded, {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()},
             {n: read_guess(n) for n in own},
@@ -44,6 +45,8 @@ def main() -> None:
             pseudo=params.pseudo_label.model_dump(exclude={"negative_weight"}), chance=Chance(params.seed),
             scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),
         )
+        if not leads():
+            return
         features = [scaled_features(model.network, s, model.recipe) for s in own.values()]
         soft = [mean_of_heads(said[name], encoded[name].there) for name in own]
         classifier = Classifier(model, mlp, fit_class_map(features, soft))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from rbc.learning import losses
 from rbc.learning.crops import Corpus, LabelSampler, SetupSampler
 from rbc.learning.pretraining import view_of
+from rbc.learning.ranks import divided
 from rbc.learning.training import Chance, fit
 from rbc.network.network import Network
 
@@ -43,9 +44,9 @@ def align_sessions(network: Network, labelled: Corpus, everything: Corpus, *, st
         labels = labelled.labels_of(picks, crop_frames, chance.rng)
         free = [pick for _ in range(2) for pick in anywhere.draw(batch_size // 4, chance.rng)]
         view = view_of(everything.batch(picks + free, crop_frames), everything.recipe, network)
-        adapted = network(view.imu, view.pose, view.there, view.setup).fused
+        adapted = divided(network, view.imu, view.pose, view.there, view.setup).fused
         with torch.no_grad():
-            shared = network(view.imu, view.pose, view.there, torch.zeros_like(view.setup)).fused
+            shared = divided(network, view.imu, view.pose, view.there, torch.zeros_like(view.setup)).fused
         frames = torch.as_tensor(np.sort(chance.rng.choice(half * crop_frames, _count(half, crop_frames), False)))
         source = torch.tensor([session_index[n] for n, _ in picks]).repeat_interleave(crop_frames)
         return {

@@ -17,6 +17,7 @@ from rbc.learning import losses
 from rbc.learning.augment import augment
 from rbc.learning.crops import Corpus, LabelSampler, SetupSampler
 from rbc.learning.pretraining import View, view_of
+from rbc.learning.ranks import divided
 from rbc.learning.training import Chance, fit
 from rbc.network.network import Network
 from rbc.scoring.labels import prevalence
@@ -61,7 +62,7 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
             strong = view_of(augment(free, chance.generator, **augmentation), everything.recipe, network)
             student.append(_forgetful(_noisy(strong, 2 * noise_std, chance), chance))
         together = View(*(torch.cat([getattr(v, k) for v in student]) for k in ("imu", "pose", "there", "setup")))
-        latents = network(together.imu, together.pose, together.there, together.setup)
+        latents = divided(network, together.imu, together.pose, together.there, together.setup)
         logits = network.heads(latents.three)  # (B, T, M, C)
         there = _heads_there(together.there)[..., None]  # (B, T, M, 1)
         own = slice(0, batch_size)
@@ -113,7 +114,7 @@ def _heads_there(there: Tensor) -> Tensor:
 @torch.no_grad()
 def _opinion(teacher: Network, view: View) -> tuple[Tensor, Tensor]:
     """The teacher's probabilities (B, T, C), mean of the heads that have something to read, and similarity (B, T, C)."""
-    latents = teacher(view.imu, view.pose, view.there, view.setup)
+    latents = divided(teacher, view.imu, view.pose, view.there, view.setup)
     there = _heads_there(view.there)[..., None]  # (B, T, M, 1)
     probability = (torch.sigmoid(teacher.heads(latents.three)) * there).sum(2) / there.sum(2).clamp_min(1)
     return probability, teacher.prototypes.similarity(latents.fused)

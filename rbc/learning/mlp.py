@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from rbc.learning import losses
+from rbc.learning.ranks import divided
 from rbc.learning.training import Chance, fit
 
 Read = Sequence[tuple[np.ndarray | Tensor, np.ndarray | Tensor]]
@@ -197,7 +198,8 @@ def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight
     def step(_: int) -> dict[str, Tensor]:
         ticket = torch.rand(batch_size, generator=chance.generator, dtype=torch.double) * odds[-1]
         drawn = rows[torch.searchsorted(odds, ticket).clamp_max(len(rows) - 1)]
-        logits = mlp([head[drawn].float() for head in x])  # (E, N, M, C)
+        said = divided(lambda own: mlp([head[own].float() for head in x]).transpose(0, 1), drawn)  # (N, E, M, C)
+        logits = said.transpose(0, 1)
         share = weight[drawn][None, :, None] * there[drawn].float()[None, :, :, None]
         share = share * learns[:, group[drawn], None, None]
         aim = target[drawn][None, :, None].expand_as(logits)

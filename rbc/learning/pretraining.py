@@ -15,6 +15,7 @@ from rbc.features import imu_features, pose_features, programmed_targets
 from rbc.learning import losses
 from rbc.learning.augment import augment
 from rbc.learning.crops import Corpus, SetupSampler
+from rbc.learning.ranks import divided
 from rbc.learning.training import Chance, fit
 from rbc.network.network import Latents, Network, latent_mask
 from rbc.signals import Crop, Recipe
@@ -114,7 +115,7 @@ def _masked_pass(tasks: Tasks, view: View, kind: str, share: float, generator) -
     """Latents of the view with frames hidden, and which frames (B, T) were."""
     seen = latent_mask(view.imu, share, kind, generator)  # (B, T, 1)
     hide = lambda x: torch.where(seen > 0, x, torch.nan)  # noqa: E731
-    return tasks.network(hide(view.imu), hide(view.pose), view.there, view.setup), seen[..., 0] == 0
+    return divided(tasks.network, hide(view.imu), hide(view.pose), view.there, view.setup), seen[..., 0] == 0
 
 
 def _foresight(latents: Latents, view: View) -> Tensor:

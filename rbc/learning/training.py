@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from rbc.learning.losses import dynamic_weights
+from rbc.learning.ranks import average_gradients, from_leader, leads
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -70,13 +71,15 @@ def fit(model: nn.Module, step: Callable[[int], dict[str, Tensor]], *, steps: in
     device = next(model.parameters()).device.type
     sums: dict[str, float] = {}
     model.train()
-    for i in tqdm(range(start, steps), desc=name, unit="step", initial=start, total=steps, mininterval=1.0):
+    for i in tqdm(range(start, steps), desc=name, unit="step", initial=start, total=steps, mininterval=1.0,
+                  disable=not leads()):
         factors = _factors(weights, history, dwa_temperature)
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
             losses = step(i)
         total = sum(factors[k] * losses[k] for k in losses)
         optimiser.zero_grad(set_to_none=True)
         total.backward()
+        average_gradients(parameters)
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         schedule.step()
@@ -88,7 +91,8 @@ def fit(model: nn.Module, step: Callable[[int], dict[str, Tensor]], *, steps: in
             count = (i % epoch_steps) + 1
             history.append({"epoch": i // epoch_steps + 1, **{k: v / count for k, v in sums.items()}})
             sums = {}
-            _save(scratch / CHECKPOINT, keep, chance, history, extra, i + 1)
+            if leads():
+                _save(scratch / CHECKPOINT, keep, chance, history, extra, i + 1)
     return history
 
 
@@ -128,9 +132,10 @@ def _save(path: Path, keep: dict, chance: Chance, history: list[dict], extra, st
 
 def _resume(path: Path, keep: dict, chance: Chance, history: list[dict], extra) -> int:
     """Step to go on from; 0 without a checkpoint."""
-    if not path.exists():
+    # tensors and plain values only: nothing in it can run
+    state = from_leader(torch.load(path, weights_only=True) if path.exists() else None)
+    if state is None:
         return 0
-    state = torch.load(path, weights_only=True)  # tensors and plain values only: nothing in it can run
     for key, target in keep.items():
         target.load_state_dict(state[key])
     chance.restore(state["chance"])
