@@ -33,10 +33,11 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
              precision: str, name: str = "finetune") -> tuple[Network, list[dict]]:
     """The averaged teacher, which is what later stages use, and the history.
 
-    labelled: training sessions with labels; everything: sessions for the consistency term, None = leave it out.
+    labelled: training sessions with labels; everything: sessions for the consistency term, which None or a weight of 0
+    leaves out.
     """
     near_bouts = LabelSampler(labelled, crop_frames, balance)
-    anywhere = SetupSampler(everything, crop_frames) if everything else None
+    anywhere = SetupSampler(everything, crop_frames) if everything and weights["consistency"] else None
     network.heads.set_prior(torch.as_tensor(prevalence(labelled.labels), dtype=torch.float32))
     teacher = copy.deepcopy(network).requires_grad_(False).eval()
     session_index = {n: i for i, n in enumerate(labelled.names)}

@@ -179,8 +179,9 @@ class FrameSet:
             self.parts.append((*inputs, torch.from_numpy(there[rows]), torch.full((len(rows),), group)))
 
     def gather(self) -> tuple[Tensor, ...]:
-        """The heads' inputs (N, I) half, there (N, M), group (N,)."""
-        return tuple(torch.cat(column) for column in zip(*self.parts, strict=True))
+        """The heads' inputs (N, I) half, there (N, M), group (N,); the set is empty then."""
+        columns, self.parts = list(map(list, zip(*self.parts, strict=True))), []
+        return tuple(torch.cat(columns.pop(0)) for _ in range(len(columns)))
 
 
 def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight: Tensor, left_out: Tensor, *,

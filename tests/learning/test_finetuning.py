@@ -76,6 +76,9 @@ def test_without_unlabelled_sessions_there_is_no_consistency(tmp_path):
     network, teacher, history, ledger = run(tmp_path, alone=True, steps=2)
     assert finite(network, history) and "consistency" not in history[0] and ledger.intervals()
     assert not any(p.requires_grad for p in teacher.parameters()) and not tiny.same_bytes(network, teacher)
+    weightless = SETTINGS["weights"] | {"consistency": 0.0}
+    again, *_, served = run(tmp_path / "weightless", weights=weightless, steps=2)
+    assert tiny.same_bytes(network, again) and served.intervals() == ledger.intervals()
 
 
 def test_behaviours_that_signals_show_are_learnt(tmp_path):

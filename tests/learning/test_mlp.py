@@ -254,8 +254,9 @@ def test_rare_frames_come_more_often_where_frames_are_balanced(tmp_path, monkeyp
         return []
 
     monkeypatch.setattr(mlp_module, "fit", draw)
+    gathered = frames.gather()
     for balance, expected in ((0.0, 0.01), (0.5, 0.1 / 1.09)):
-        train_mlp(mlp(windows=(), dropout=0.0), frames.gather(), target, torch.ones_like(target), left_out(1, 2),
+        train_mlp(mlp(windows=(), dropout=0.0), gathered, target, torch.ones_like(target), left_out(1, 2),
                   epochs=1, chance=Chance(0), scratch=tmp_path, **{**TRAINING, "batch_size": 250, "balance": balance})
         assert abs((torch.cat(shown) < 10).float().mean() - expected) < 0.01
         shown.clear()
@@ -285,19 +286,20 @@ def test_each_member_learns_what_the_groups_say_that_it_does_not_leave_out(tmp_p
     """The groups contradict each other: member 0 leaves out group 0 and says what group 1 does, and the reverse."""
     frames, read, target = two_groups()
     target[400:] = 1 - target[400:]
-    teacher, _ = train_mlp(mlp(windows=(), dropout=0.0), frames.gather(), target, torch.ones_like(target), left_out(2, 2),
-                           epochs=12, chance=Chance(0), scratch=tmp_path, **TRAINING)
+    gathered, out = frames.gather(), left_out(2, 2)
+    teacher, _ = train_mlp(mlp(windows=(), dropout=0.0), gathered, target, torch.ones_like(target), out, epochs=12,
+                           chance=Chance(0), scratch=tmp_path, **TRAINING)
     with torch.no_grad():
         says = teacher(head_inputs(read, (), 0, 400))[:, :, 0] > 0  # (E, N, C) of the IMU's head
     right = (says == target[:400].bool()).float().mean((1, 2))
     assert right[0] < 0.1 and right[1] > 0.9
-    opinion = second_opinion(teacher, frames.gather(), left_out(2, 2))[:, 0]
+    opinion = second_opinion(teacher, gathered, out)[:, 0]
     assert ((opinion > 0.5) == target.numpy()).mean() < 0.1  # each group is judged by who learnt from the other
 
 
 def test_labels_of_a_group_do_not_move_the_members_that_leave_it_out(tmp_path, monkeypatch):
     frames, _, target = two_groups()
-    grown = []
+    gathered, grown = frames.gather(), []
 
     def one_step(net, step, **_):
         step(0)["bce"].backward()
@@ -309,7 +311,7 @@ def test_labels_of_a_group_do_not_move_the_members_that_leave_it_out(tmp_path, m
         lying = target.clone()
         if group is not None:
             lying[400 * group : 400 * group + 400] = 1 - target[400 * group : 400 * group + 400]
-        train_mlp(mlp(windows=(), dropout=0.0), frames.gather(), lying, torch.ones_like(target), left_out(2, 2), epochs=1,
+        train_mlp(mlp(windows=(), dropout=0.0), gathered, lying, torch.ones_like(target), left_out(2, 2), epochs=1,
                   chance=Chance(0), scratch=tmp_path, **TRAINING)
     honest, *lies = grown
     for group, lie in enumerate(lies):
