@@ -20,7 +20,7 @@ from rbc.scoring.splits import LeakError
 from rbc.signals import Crop
 
 pytestmark = pytest.mark.pipeline
-TEST, TRAINING, VALIDATION = "F6D1_indoor", "F2D2_indoor", "F5D2_indoor"
+TEST, TRAINING, VALIDATION = "F6D1_indoor", "M1D1_outdoor", "F5D2_indoor"
 
 
 @pytest.fixture
