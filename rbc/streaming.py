@@ -18,6 +18,7 @@ from torch import Tensor
 from rbc.classifier import Classifier
 from rbc.features import imu_features, pose_features
 from rbc.inference import Part
+from rbc.remembering import remembering
 from rbc.signals import ENDS, IMU_CHANNELS, Crop, Recipe, is_there
 
 STEPS = 9  # of a block: features of two modalities, two encoders, fusion, MLP of three heads, decision
@@ -34,17 +35,20 @@ class Stream:
     """`push` samples; `look_ahead` frames after a frame its probabilities have been said, with it where that is 0. At the
     end, `finish`."""
 
+    @torch.inference_mode()
     def __init__(self, classifier: Classifier, body_length_px: float):
         self.classifier, self.recipe = classifier, classifier.model.recipe
-        self.network = classifier.model.network.eval()
         self.causal, self.body_length_px = self.recipe.causal, float(body_length_px)
-        self.block = 1 if self.causal else self.network.GRID
-        self.columns = columns(self.recipe)
-        # a block of GRID frames is a whole segment of the alignment heads, a single one may be a segment's last
-        fusion = self.network.fusion.context - self.block
-        around = [-(-n // self.block) for n in (self.recipe.reach, self.network.imu_encoder.context, fusion)]
+        self.columns, network = columns(self.recipe), classifier.model.network.eval()
+        if self.causal:
+            self.network, self.block = remembering(network), 1
+            around = self.recipe.reach, 0, -min(network.fusion.imu_asks.offsets)
+        else:
+            self.network, self.block = network, network.GRID  # a block is a whole segment of the alignment heads
+            reaches = self.recipe.reach, network.imu_encoder.context, network.fusion.context - self.block
+            around = [-(-n // self.block) for n in reaches]
         self.signals, self.features, self.encoded = (deque(maxlen=n + 1 + n * (not self.causal)) for n in around)
-        self.read: deque[tuple[tuple[Tensor, ...], ...]] = deque()  # latents, features and there of blocks
+        self.read: list[Tensor] = []  # latents, features and there (n, ...) of the frames from `first` on
         self.first = self.said = self.frames = 0  # frame at which `read` begins, frames said, frames pushed
         self.above = 0 if self.causal else sum(around)  # blocks that a block waits for before the MLP reads it
         self.look_ahead = 0 if self.causal else (self.above + 1) * self.block + self.classifier.mlp.reach + STEPS
@@ -102,19 +106,18 @@ class Stream:
         self.encoded.append((*latents, *shifted, there[:, middle]))
         if len(self.encoded) < self.encoded.maxlen:
             return
+        z_imu, z_pose, imu, pose, there = (torch.cat(x, 1) for x in zip(*self.encoded, strict=True))
         middle = self._middle(self.encoded)
-        off = (middle.start - self.first - len(self.read) * self.block) % network.GRID  # segments lie on the grid
-        z_imu, z_pose, imu, pose, there = (torch.cat(x, 1)[:, off:] for x in zip(*self.encoded, strict=True))
-        here = slice(middle.start - off, middle.stop - off)
         fused = network.fusion(z_imu, z_pose, there)[0]
-        self.read.append(tuple(x[0, here] for x in (z_imu, z_pose, fused, imu, pose, there)))
+        made = [x[0, middle] for x in (z_imu, z_pose, fused, imu, pose, there)]
+        self.read = [torch.cat(pair) for pair in zip(self.read, made, strict=True)] if self.read else made
         yield None
         yield from self._say(end)
 
     def _say(self, end: int | None) -> Iterator[np.ndarray | None]:
         """Probabilities (k, C) of the frames around which all that counts has been read."""
         mlp = self.classifier.mlp
-        *latents, imu, pose, there = (torch.cat(x) for x in zip(*self.read, strict=True))
+        *latents, imu, pose, there = self.read
         known = self.first + len(there)
         ahead = 0 if self.causal else mlp.reach
         stop = known - ahead if end is None or known < end else end
@@ -131,10 +134,8 @@ class Stream:
         speak = np.concatenate([speak, speak.any(1, keepdims=True)], axis=1)
         self.said = stop
         grid = max(self.block, mlp.step)
-        while self.first + grid <= self.said - mlp.reach:
-            for _ in range(grid // self.block):
-                self.read.popleft()
-            self.first += grid
+        done = max(self.said - mlp.reach - self.first, 0) // grid * grid
+        self.first, self.read = self.first + done, [x[done:] for x in self.read]
         yield self.classifier.decision.probability(np.stack(said, 1), speak)
 
     def _middle(self, floor: deque) -> slice:

@@ -57,8 +57,9 @@ def test_a_stream_says_what_is_said_of_the_whole_session(kind, windows, frames):
 @pytest.mark.parametrize(("windows", "frames"), [((4, 16), 300), ((), 70), ((64,), 200), ((16,), 33)])
 def test_a_causal_stream_says_of_every_sample_at_once_what_is_said_of_the_whole_session(windows, frames):
     made, session = classifier(windows, causal=True), tiny.session(frames=frames)
-    stream = Stream(made, BODY_PX)
+    stream, other = Stream(made, BODY_PX), Stream(made, BODY_PX)
     said = [stream.push(sample) for sample in rows_of(session)]
+    np.testing.assert_array_equal([other.push(sample) for sample in rows_of(session)], said)  # each remembers its own
     assert stream.look_ahead == 0 and {len(p) for p in said} == {1} and len(stream.finish()) == 0
     np.testing.assert_allclose(np.concatenate(said), offline(made, session), atol=1e-4)
 
