@@ -66,7 +66,8 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
     (root / "model").mkdir()
     classifier.save(root / "model", NOTES)
     session = next(iter(experiment.sessions.values()))
-    long = lengths(root / "model", session, QUICK if quick else QUICK | MORE, root, params)
+    hours = dict(sorted((QUICK | (MORE if not quick else {})).items(), key=lambda pair: pair[1]))
+    long = lengths(root / "model", session, hours, root, params)
     piece, dense = tile(session, 3 * FRAMES_PER_HOUR // 40, root / "piece"), long["24h"]["frames_per_s"]
     window_s, batches = windowed(classifier, session)
     peak, per_frame = matmul_peak(), operations(classifier, Session.load(piece))
