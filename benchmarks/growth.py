@@ -3,26 +3,28 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-HOURS = {"10min": 1 / 6, "1h": 1.0, "4h": 4.0, "24h": 24.0}
-TITLES = "time for one session", "peak memory for one session", "time for several sessions"
+from benchmarks.tiled import HOURS, SESSION_MINUTES
 
 
 def growth_page(done: dict) -> str:
     """HTML of what `benchmarks.throughput` measured: seconds and MiB by hours of recording, seconds by sessions; time
     with a line through nothing and the longest."""
-    hours = sorted((HOURS[name], name) for name in done["seconds"])
-    length, sessions = [h for h, _ in hours], [int(n) for n in done["sessions_s"]]
-    seconds = [done["seconds"][name] for _, name in hours]
-    memory, several = [done["memory_mib"][name] for _, name in hours], list(done["sessions_s"].values())
-    drawn = make_subplots(1, 3, subplot_titles=TITLES, horizontal_spacing=0.08)
-    for column, (x, y) in enumerate(((length, seconds), (length, memory), (sessions, several)), start=1):
+    names = sorted(done["seconds"], key=HOURS.get)
+    length, several = [HOURS[name] for name in names], done["sessions_s"]
+    panels = {  # title: (x, its title, y, its title)
+        "time for one session": (length, "hours of recording", [done["seconds"][n] for n in names], "seconds"),
+        "peak memory for one session": (length, "hours of recording", [done["memory_mib"][n] for n in names], "MiB"),
+        "time for several sessions": ([int(n) for n in several], f"sessions of {SESSION_MINUTES} minutes",
+                                      list(several.values()), "seconds"),
+    }  # fmt: skip
+    drawn = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.08)
+    for column, (x, x_title, y, unit) in enumerate(panels.values(), start=1):
         drawn.add_trace(go.Scatter(x=x, y=y, mode="lines+markers", name="measured", line_color="#1f77b4",
                                    showlegend=column == 1), 1, column)
-        if y is not memory:
+        if unit == "seconds":
             drawn.add_trace(go.Scatter(x=[0, x[-1]], y=[0, y[-1]], mode="lines", name="linear", line_color="#999",
                                        line_dash="dot", showlegend=column == 1), 1, column)
-    for column, title in enumerate(("hours of recording", "hours of recording", "sessions of 4.5 minutes"), start=1):
-        drawn.update_xaxes(title_text=title, rangemode="tozero", row=1, col=column)
-        drawn.update_yaxes(title_text="MiB" if column == 2 else "seconds", rangemode="tozero", row=1, col=column)
+        drawn.update_xaxes(title_text=x_title, rangemode="tozero", row=1, col=column)
+        drawn.update_yaxes(title_text=unit, rangemode="tozero", row=1, col=column)
     drawn.update_layout(template="plotly_white", width=1200, height=420, title=f"Deciding recordings: {done['device']}")
     return drawn.to_html(include_plotlyjs=True, div_id="growth")

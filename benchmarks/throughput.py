@@ -19,14 +19,14 @@ from pathlib import Path
 import torch
 
 from benchmarks.speed import decide, matmul_peak, operations, profile, pushes, seconds, training, windowed
-from benchmarks.tiled import tile, tiny_world, untaught
+from benchmarks.tiled import HOURS, SESSION_MINUTES, tile, tiny_world, untaught
 from rbc.classifier import Classifier
 from rbc.outputs import write_json, write_text
 from rbc.params import Params, load
 from rbc.recordings.session import Session
 
 FRAMES_PER_HOUR = 180_000
-QUICK, MORE = {"1h": 1.0, "24h": 24.0}, {"10min": 1 / 6, "4h": 4.0}
+QUICK = "1h", "24h"
 SESSIONS = (1, 2, 4)
 NOTES = {"labelled_minutes": 0.0, "adapt": True}
 
@@ -66,9 +66,9 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
     (root / "model").mkdir()
     classifier.save(root / "model", NOTES)
     session = next(iter(experiment.sessions.values()))
-    hours = dict(sorted((QUICK | (MORE if not quick else {})).items(), key=lambda pair: pair[1]))
+    hours = {name: HOURS[name] for name in (QUICK if quick else HOURS)}
     long = lengths(root / "model", session, hours, root, params)
-    piece, dense = tile(session, 3 * FRAMES_PER_HOUR // 40, root / "piece"), long["24h"]["frames_per_s"]
+    piece, dense = tile(session, int(FRAMES_PER_HOUR * SESSION_MINUTES / 60), root / "piece"), long["24h"]["frames_per_s"]
     window_s, batches = windowed(classifier, session)
     peak, per_frame = matmul_peak(), operations(classifier, Session.load(piece))
     return {
@@ -121,7 +121,7 @@ def page(done: dict) -> str:
         *(f"| {step} | {taken:.1f} |" for step, taken in done["profile_us_per_frame"].items()),
         "", "| session | seconds | peak memory, MiB |", "|---|---|---|",
         *(f"| {n} | {done['seconds'][n]:,.1f} | {mib:,.0f} |" for n, mib in done["memory_mib"].items()),
-        "", "| sessions of 4.5 minutes | seconds |", "|---|---|",
+        "", f"| sessions of {SESSION_MINUTES} minutes | seconds |", "|---|---|",
         *(f"| {n} | {taken:.2f} |" for n, taken in done["sessions_s"].items()),
         "", f"A stream takes {stream['p50']:.2f} ms for a sample (median), {stream['p99']:.2f} ms (99 %), on one core;"
         f" its look-ahead is {stream['look_ahead_s']:.2f} s. Of a causal network (`model.causal`) it takes"

@@ -24,6 +24,8 @@ from rbc.scoring.decision import Decision, Rules
 from rbc.scoring.splits import Ledger
 from rbc.simulate.dataset import simulate
 
+HOURS = {"10min": 1 / 6, "1h": 1.0, "4h": 4.0, "24h": 24.0}  # of the sessions that show how time and memory grow
+SESSION_MINUTES = 4.5  # of those that are decided one after the other
 SEED = 20
 SWITCH_COST, MIN_FRAMES = 4.0, (1, 10)
 
