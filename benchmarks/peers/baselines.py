@@ -1,0 +1,39 @@
+"""The baselines of `rbc.scoring.baselines` as peers: forests, and what needs no learning."""
+
+import numpy as np
+
+from benchmarks.peers.lesson import Lesson, Said, Tracks
+from rbc.scoring import baselines
+from rbc.scoring.labels import scored_rows
+
+WINDOWS = 16, 64, 128
+
+
+def random_forest(lesson: Lesson, held: Tracks) -> Said:
+    """A random forest per behaviour on window statistics."""
+    return _forest(baselines.random_forest, lesson, lesson.features, held, trees=100, max_frames=30_000)
+
+
+def validity_only(lesson: Lesson, held: Tracks) -> Said:
+    """The same forest, fed with nothing but which features are there; those that come and go together count once."""
+    missing = np.concatenate([np.isnan(x) for x in lesson.features.values()])  # (all T, F)
+    _, first = np.unique(np.packbits(missing, axis=0), axis=1, return_index=True)
+    there = [{name: np.isfinite(x[:, np.sort(first)]) for name, x in tracks.items()} for tracks in (lesson.features, held)]
+    return _forest(baselines.validity_only, lesson, *there, trees=20, max_frames=30_000)
+
+
+def _forest(method, lesson: Lesson, read: Tracks, held: Tracks, **settings) -> Said:
+    train = [(read[name], y) for name, y in lesson.labels.items()]
+    animals = [lesson.animals[name] for name in lesson.labels]
+    said, known = method(train, list(held.values()), animals, windows=WINDOWS, seed=lesson.seed, **settings)
+    named = lambda names, of: {name: p.astype(np.float32) for name, p in zip(names, of, strict=True)}  # noqa: E731
+    return named(held, said), named(lesson.labels if known else (), known)
+
+
+def always_present(lesson: Lesson, held: Tracks) -> Said:
+    """1 for every behaviour in every frame."""
+    several = len({lesson.animals[name] for name in lesson.labels}) > 1
+    behaviours = next(iter(lesson.labels.values())).shape[1]
+    ones = lambda frames: np.ones((frames, behaviours), np.float32)  # noqa: E731
+    return ({name: ones(len(x)) for name, x in held.items()},
+            {name: ones(scored_rows(y).sum()) for name, y in lesson.labels.items() if several})

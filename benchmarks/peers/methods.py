@@ -1,0 +1,26 @@
+"""What rbc is compared with, by name."""
+
+from functools import wraps
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from benchmarks.peers.baselines import always_present, random_forest, validity_only
+from benchmarks.peers.gradient_boosting import gradient_boosting
+from benchmarks.peers.lesson import Lesson, Method, Said, Tracks
+from benchmarks.peers.tcn import tcn
+
+
+def _threads_of_torch(method: Method) -> Method:
+    """The method with as many threads of OpenMP and BLAS as torch takes: several may run side by side."""
+    @wraps(method)
+    def limited(lesson: Lesson, held: Tracks) -> Said:
+        with threadpool_limits(torch.get_num_threads()):
+            return method(lesson, held)
+
+    return limited
+
+
+METHODS: dict[str, Method] = {method.__name__: _threads_of_torch(method) for method in (
+    always_present, validity_only, random_forest, gradient_boosting, tcn,
+)}

@@ -1,0 +1,114 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.peers import gradient_boosting, tcn
+from benchmarks.peers.lesson import Lesson
+from benchmarks.peers.methods import METHODS
+from benchmarks.peers.scaling import fit_scaling
+from rbc.scoring.calibration import logit
+from rbc.scoring.metrics import average_precision
+
+LEARNT = "gradient_boosting", "tcn"
+ANIMALS = {"a1": "A", "a2": "A", "b": "B", "c": "C", "held": "D", "blind": "E"}
+
+
+def session(seed, frames=600):
+    """Features of which the first two are the behaviours and noise, the others noise; and labels, partly not scored."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(rng.random((frames // 30, 2)) < 0.4, 30, axis=0).astype(np.int8)
+    x = np.concatenate([labels + 0.4 * rng.normal(size=labels.shape), rng.normal(size=(frames, 3))], axis=1)
+    labels[: frames // 4, 0] = labels[: frames // 6] = -1
+    return x.astype(np.float32), labels
+
+
+def taught():
+    """A lesson, what is held out, and the labels of that; one modality is missing here and there, and in `blind`."""
+    x, labels = zip(*(session(seed) for seed in range(len(ANIMALS))), strict=True)
+    features = dict(zip(ANIMALS, x, strict=True))
+    features["b"][100:200, 1:] = np.nan
+    features["c"][:, 4] = np.nan
+    features["blind"][:, 1:] = np.nan
+    held = {name: features.pop(name) for name in ("held", "blind")}
+    truth = dict(zip(ANIMALS, labels, strict=True))
+    lesson = Lesson(features, {name: truth[name] for name in ("a1", "b", "c")}, ANIMALS, rate_hz=50.0, seed=3)
+    return lesson, held, truth
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    for module, settings in ((gradient_boosting, {"TREES": 10, "WINDOWS": (16,)}),
+                             (tcn, {"STEPS": 40, "BATCH": 4, "CROP": 128, "CHANNELS": 16, "LAYERS": 3, "LR": 1e-2})):
+        for name, value in settings.items():
+            monkeypatch.setattr(module, name, value)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def scores(said, truth):
+    return [average_precision(truth["held"][:, c], said["held"][:, c]) for c in range(2)]
+
+
+@pytest.mark.parametrize("method", [*LEARNT, "random_forest"])
+def test_a_peer_learns_and_its_known_has_not_learnt_from_the_animal(method):
+    lesson, held, truth = taught()
+    said, known = METHODS[method](lesson, held)
+    assert min(scores(said, truth)) > 0.8  # chance is near 0.4
+    assert average_precision(truth["blind"][:, 0], said["blind"][:, 0]) > 0.8  # the first feature is still there
+    assert list(said) == list(held) and list(known) == ["a1", "b", "c"]
+    for name, p in (said | known).items():
+        assert p.dtype == np.float32 and p.shape == (500 if name in known else 600, 2)
+        assert p.min() >= 0 and p.max() <= 1
+    if method == "random_forest":
+        return  # draws of its groups follow each other: tests/scoring/test_baselines.py
+    turned = np.where(truth["a1"] < 0, truth["a1"], 1 - truth["a1"])
+    otherwise, unmoved = METHODS[method](replace(lesson, labels=lesson.labels | {"a1": turned}), held)
+    np.testing.assert_array_equal(unmoved["a1"], known["a1"])  # same bytes too
+    assert (unmoved["b"] != known["b"]).any() and (otherwise["held"] != said["held"]).any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_is_known_of_a_single_animal(method):
+    lesson, held, truth = taught()
+    lone = replace(lesson, features={"a1": lesson.features["a1"]}, labels={"a1": lesson.labels["a1"]})
+    said, known = METHODS[method](lone, held)
+    assert known == {} and set(said) == set(held)
+
+
+@pytest.mark.parametrize("method", LEARNT)
+def test_a_behaviour_of_one_class_and_one_that_is_not_scored(method):
+    lesson, held, truth = taught()
+    never = {name: np.where(y < 0, y, y * np.int8([1, 0])) for name, y in lesson.labels.items()}
+    said, known = METHODS[method](replace(lesson, labels=never), held)
+    assert max(p[:, 1].max() for p in [*said.values(), *known.values()]) < 0.5
+    nowhere = {name: np.where([False, True], np.int8(-1), y) for name, y in lesson.labels.items()}
+    with pytest.raises(ValueError, match=r"behaviours \[1\]"):
+        METHODS[method](replace(lesson, labels=nowhere), held)
+
+
+def test_scaling_is_that_of_training_sessions_and_says_what_is_missing():
+    x = np.float32([[1, np.nan, 5], [3, np.nan, 5]])
+    scaled = fit_scaling({"a": x})
+    np.testing.assert_allclose(scaled(x), [[-1, 0, 0, 1 / 3], [1, 0, 0, 1 / 3]])
+    np.testing.assert_allclose(scaled(np.float32([[np.nan, 2, 1e9]])), [[0, 2, 10, 1 / 3]])
+
+
+def test_stages_loss_is_cross_entropy_of_scored_frames_and_the_cut_steps_of_log_probabilities():
+    labels = torch.tensor([[[1, 0, -1]]], dtype=torch.int8)
+    flat = torch.full((2, 1, 1, 3), float(logit(0.8)))
+    assert float(tcn.stages_loss(flat, labels)) == pytest.approx(-(np.log(0.8) + np.log(0.2)) / 2)
+    jump = torch.tensor([[[[20.0, 20.0, -20.0]]]])
+    wanted = 10 + tcn.SMOOTHING * tcn.TRUNCATION**2 / 2
+    assert float(tcn.stages_loss(jump, labels)) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_validity_only_reads_nothing_but_what_is_there():
+    lesson, held, _ = taught()
+    said, _ = METHODS["validity_only"](lesson, held)
+    other, _ = METHODS["validity_only"](lesson, {name: x * 2 + 1 for name, x in held.items()})
+    np.testing.assert_array_equal(said["held"], other["held"])
+    assert len(np.unique(said["held"], axis=0)) <= 2 * max(16, 64, 128)  # nothing but nearness of the ends
