@@ -18,8 +18,9 @@ def validity_only(lesson: Lesson, held: Tracks) -> Said:
     """The same forest, fed with nothing but which features are there; those that come and go together count once."""
     missing = np.concatenate([np.isnan(x) for x in lesson.features.values()])  # (all T, F)
     _, first = np.unique(np.packbits(missing, axis=0), axis=1, return_index=True)
-    there = [{name: np.isfinite(x[:, np.sort(first)]) for name, x in tracks.items()} for tracks in (lesson.features, held)]
-    return _forest(baselines.validity_only, lesson, *there, trees=20, max_frames=30_000)
+    first.sort()
+    read, held = ({name: np.isfinite(x[:, first]) for name, x in of.items()} for of in (lesson.features, held))
+    return _forest(baselines.validity_only, lesson, read, held, trees=20, max_frames=30_000)
 
 
 def _forest(method, lesson: Lesson, read: Tracks, held: Tracks, **settings) -> Said:

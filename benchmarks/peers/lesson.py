@@ -32,7 +32,7 @@ class Lesson:
 
 
 Said = tuple[Tracks, Tracks]
-"""Probabilities (T, C) f4 of held sessions; and (N, C) f4 of labelled training sessions, by members that have not learnt
+"""Probabilities (T, C) f4 of held sessions, and (N, C) f4 of labelled training sessions by members that have not learnt
 from their animals: nothing where there is one animal only."""
 Method = Callable[[Lesson, Tracks], Said]
 Speaker = Callable[[np.ndarray], np.ndarray]

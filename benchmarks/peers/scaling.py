@@ -11,8 +11,8 @@ LEAST = 1e-3  # standard deviation of a feature that hardly moves
 
 
 def fit_scaling(tracks: Tracks) -> Callable[[np.ndarray], np.ndarray]:
-    """What makes of features (T, F) their standard scores, 0 where missing, and the share that is missing, (T, F + 1) f4;
-    mean and deviation are those of all tracks, 0 and 1 of a feature that is never there."""
+    """What makes of features (T, F) their standard scores, 0 where missing, and the share that is missing, (T, F + 1)
+    f4; mean and deviation are those of all tracks, 0 and 1 of a feature that is never there."""
     x = np.concatenate(list(tracks.values()))
     there = np.isfinite(x)
     count = np.maximum(there.sum(0), 1)

@@ -64,7 +64,8 @@ def tcn(lesson: Lesson, held: Tracks) -> Said:
     """Probabilities by an ensemble of multi-stage networks on standardised features."""
     scaled = fit_scaling(lesson.features)
     tables = {name: scaled(lesson.features[name]) for name in lesson.labels}
-    return ensemble(lesson, tables, ((name, scaled(x)) for name, x in held.items()), lambda part: _network(part, tables))
+    return ensemble(lesson, tables, ((name, scaled(x)) for name, x in held.items()),
+                    lambda part: _network(part, tables))
 
 
 def _network(lesson: Lesson, tables: Tracks) -> Speaker:
@@ -92,7 +93,7 @@ def _network(lesson: Lesson, tables: Tracks) -> Speaker:
 
 
 class Crops:
-    """Stretches of CROP frames around scored ones; half of them around a bout of a behaviour, each as often as another."""
+    """Stretches of CROP frames around scored ones, half of them around bouts of any behaviour, rare or not."""
 
     def __init__(self, labels: Tracks, tables: Tracks):
         taught = [name for name, y in labels.items() if (y != NOT_SCORED).any()]

@@ -1,17 +1,19 @@
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.peers import gradient_boosting, tcn
+from benchmarks.peers import cebra, clusters, gradient_boosting, tcn, ts2vec
 from benchmarks.peers.lesson import Lesson
 from benchmarks.peers.methods import METHODS
 from benchmarks.peers.scaling import fit_scaling
 from rbc.scoring.calibration import logit
 from rbc.scoring.metrics import average_precision
 
-LEARNT = "gradient_boosting", "tcn"
+LEARNT = "gradient_boosting", "tcn", "ts2vec", "clusters", "cebra"
 ANIMALS = {"a1": "A", "a2": "A", "b": "B", "c": "C", "held": "D", "blind": "E"}
 
 
@@ -37,10 +39,30 @@ def taught():
     return lesson, held, truth
 
 
+class Cebra:
+    """What the documentation says of `cebra.CEBRA`, with two features in the place of an embedding."""
+
+    def __init__(self, **settings):
+        assert settings == cebra.SETTINGS
+
+    def fit(self, x, y):
+        assert x.dtype == np.float32 and np.isfinite(x).all() and len(x) == len(y)
+        assert y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
+        self.width = x.shape[1]
+        return self
+
+    def transform(self, x):
+        assert x.shape[1] == self.width and np.isfinite(x).all()
+        return x[:, :2]
+
+
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    for module, settings in ((gradient_boosting, {"TREES": 10, "WINDOWS": (16,)}),
-                             (tcn, {"STEPS": 40, "BATCH": 4, "CROP": 128, "CHANNELS": 16, "LAYERS": 3, "LR": 1e-2})):
+    monkeypatch.setitem(sys.modules, "cebra", SimpleNamespace(CEBRA=Cebra))
+    for module, settings in ((gradient_boosting, {"TREES": 4, "WINDOWS": (16,)}),
+                             (tcn, {"STEPS": 25, "BATCH": 4, "CROP": 64, "CHANNELS": 16, "LAYERS": 2, "LR": 2e-2}),
+                             (ts2vec, {"STEPS": 15, "BATCH": 4, "CROP": 32, "HIDDEN": 16, "WIDTH": 16, "BLOCKS": 2}),
+                             (clusters, {"CLUSTERS": 12})):
         for name, value in settings.items():
             monkeypatch.setattr(module, name, value)
     threads = torch.get_num_threads()
@@ -88,6 +110,13 @@ def test_a_behaviour_of_one_class_and_one_that_is_not_scored(method):
     nowhere = {name: np.where([False, True], np.int8(-1), y) for name, y in lesson.labels.items()}
     with pytest.raises(ValueError, match=r"behaviours \[1\]"):
         METHODS[method](replace(lesson, labels=nowhere), held)
+
+
+def test_cebra_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cebra", None)
+    lesson, held, _ = taught()
+    with pytest.raises(ImportError, match="pip install cebra"):
+        METHODS["cebra"](lesson, held)
 
 
 def test_scaling_is_that_of_training_sessions_and_says_what_is_missing():
