@@ -1,4 +1,13 @@
-"""Nested settings as the `-S` arguments that `dvc exp run` takes."""
+"""Nested settings over others, and as the `-S` arguments that `dvc exp run` takes."""
+
+from collections.abc import Mapping
+
+
+def merged(base: Mapping, overlay: Mapping) -> dict:
+    """The nested settings of `base`, those of the overlay in their places."""
+    both = {key: merged(base[key], value) for key, value in overlay.items()
+            if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)}
+    return {**base, **overlay, **both}
 
 
 def as_arguments(overlay: dict, prefix: str = "") -> list[str]:

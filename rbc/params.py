@@ -1,13 +1,14 @@
 """Typed, strict view of params.yaml; only this module knows YAML. `python -m rbc.params FILE` prints `-S` arguments."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from rbc.overlays import as_arguments
+from rbc.overlays import as_arguments, merged
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -221,11 +222,28 @@ class Params(Section):
 
 def load(path: str | Path = "params.yaml") -> Params:
     """Settings of this run. Raises ParamsError naming every field that is unknown, missing or out of range."""
-    raw = yaml.safe_load(Path(path).read_text())
+    return _valid(yaml.safe_load(Path(path).read_text()), str(path))
+
+
+def save(params: Params, path: str | Path) -> None:
+    """Write settings for `load`; the folder is made where it is not there."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
+
+
+def changed(params: Params, *overlays: Mapping | Path) -> Params:
+    """The settings with those of the overlays, nested or in files of params/, in their places. Raises ParamsError."""
+    values = params.model_dump(mode="json")
+    for overlay in overlays:
+        values = merged(values, overlay if isinstance(overlay, Mapping) else yaml.safe_load(overlay.read_text()))
+    return _valid(values, ", ".join(map(str, overlays)))
+
+
+def _valid(raw: dict, source: str) -> Params:
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        raise ParamsError("\n".join([f"{path}:", *(f"  {line}" for line in map(_explain, error.errors()))])) from None
+        raise ParamsError("\n".join([f"{source}:", *(f"  {line}" for line in map(_explain, error.errors()))])) from None
 
 
 def _explain(problem: dict) -> str:

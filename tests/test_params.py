@@ -3,16 +3,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rbc.params import Params, ParamsError, as_arguments, load
+from rbc.overlays import as_arguments, merged
+from rbc.params import Params, ParamsError, changed, load, save
 
 ROOT = Path(__file__).parents[1]
 OVERLAYS = sorted((ROOT / "params").glob("*.yaml"))
-
-
-def merged(base: dict, overlay: dict) -> dict:
-    """The overlay laid over the base, section by section."""
-    sections = (k for k, v in overlay.items() if isinstance(v, dict) and isinstance(base.get(k), dict))
-    return base | overlay | {k: merged(base[k], overlay[k]) for k in sections}
 
 
 @pytest.fixture
@@ -38,10 +33,21 @@ def test_params_yaml_loads():
 
 
 @pytest.mark.parametrize("path", OVERLAYS, ids=lambda p: p.stem)
-def test_every_shipped_overlay_changes_settings_that_exist(path, settings, tmp_path):
-    overlay = yaml.safe_load(path.read_text())
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(merged(settings, overlay)))
-    assert load(tmp_path / "params.yaml") != load(ROOT / "params.yaml")
+def test_every_shipped_overlay_changes_settings_that_exist(path, tmp_path):
+    params = load(ROOT / "params.yaml")
+    other = changed(params, path)
+    assert other != params
+    save(other, tmp_path / "run/params.yaml")
+    assert load(tmp_path / "run/params.yaml") == other
+
+
+def test_overlays_keep_what_they_do_not_name():
+    params = load(ROOT / "params.yaml")
+    other = changed(params, {"finetune": {"weights": {"bce": 2.0}}}, {"seed": 7})
+    assert (other.seed, other.finetune.weights.bce) == (7, 2.0)
+    assert changed(other, {"finetune": {"weights": {"bce": params.finetune.weights.bce}}, "seed": params.seed}) == params
+    with pytest.raises(ParamsError, match="finetune.stepps: unknown"):
+        changed(params, {"finetune": {"stepps": 3}})
 
 
 def test_an_unknown_setting_names_the_known_ones(refused):

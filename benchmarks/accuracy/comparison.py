@@ -1,0 +1,115 @@
+"""Rows of metrics/accuracy.json against each other: rbc and the best of its peers, paired by fold and draw."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+from benchmarks.accuracy.ours import ABLATIONS, WHOLE
+
+KEY = ["dataset", "label_fraction"]
+PAIR = ["fold", "draw"]
+CHANCE = ("always_present", "validity_only")
+
+
+def headlines(rows: Sequence[dict]) -> pd.DataFrame:
+    """A row per cell and method: with both modalities, in the mode in which the method is used."""
+    found = pd.DataFrame(rows)
+    ours = found["method"].isin([WHOLE, *ABLATIONS])
+    return found[(found["modalities"] == "both") & (found["mode"] == np.where(ours, "transductive", "inductive"))]
+
+
+def interval(difference: np.ndarray) -> tuple[float, float, float]:
+    """Mean of paired differences (n,) and its 95 % interval by Student's t; NaN bounds for a single one."""
+    mean, n = float(np.mean(difference)), len(difference)
+    if n < 2:
+        return mean, float("nan"), float("nan")
+    half = float(t.ppf(0.975, n - 1) * np.std(difference, ddof=1) / np.sqrt(n))
+    return mean, mean - half, mean + half
+
+
+def paired(heads: pd.DataFrame, score: str = "macro_f1") -> pd.DataFrame:
+    """rbc against the peer that is best on average, by data set and budget: its name, cells that both have, mean
+    difference, low and high of its 95 % interval."""
+    found = []
+    for (dataset, fraction), part in heads.groupby(KEY):
+        wide = part.pivot_table(index=PAIR, columns="method", values=score)
+        if WHOLE not in wide:
+            continue
+        wide = wide[wide[WHOLE].notna()]
+        peers = wide.drop(columns=[m for m in wide if m in (WHOLE, *ABLATIONS, *CHANCE)]).dropna(axis=1)
+        if peers.empty:
+            continue
+        best = peers.mean().idxmax()
+        mean, low, high = interval((wide[WHOLE] - peers[best]).to_numpy())
+        found.append({"dataset": dataset, "label_fraction": fraction, "peer": best, "cells": len(wide),
+                      "difference": mean, "low": low, "high": high})
+    return pd.DataFrame(found, columns=[*KEY, "peer", "cells", "difference", "low", "high"])
+
+
+def left_out(heads: pd.DataFrame, score: str = "macro_f1") -> pd.DataFrame:
+    """What rbc gains by each part: rbc less rbc without it, paired, by data set and budget."""
+    found = []
+    for (dataset, fraction), part in heads.groupby(KEY):
+        wide = part.pivot_table(index=PAIR, columns="method", values=score)
+        for method in (m for m in ABLATIONS if m in wide and WHOLE in wide):
+            both = wide[[WHOLE, method]].dropna()
+            mean, low, high = interval((both[WHOLE] - both[method]).to_numpy())
+            found.append({"dataset": dataset, "label_fraction": fraction, "method": method, "cells": len(both),
+                          "difference": mean, "low": low, "high": high})
+    return pd.DataFrame(found, columns=[*KEY, "method", "cells", "difference", "low", "high"])
+
+
+def fusion(rows: Sequence[dict]) -> pd.DataFrame:
+    """rbc with both modalities less rbc with the one of them that is better on average, paired."""
+    ours = pd.DataFrame([row for row in rows if row["method"] == WHOLE and row["mode"] == "transductive"])
+    found = []
+    for (dataset, fraction), part in ours.groupby(KEY) if len(ours) else ():
+        wide = part.pivot_table(index=PAIR, columns="modalities", values="macro_f1")
+        alone = wide.drop(columns="both")
+        if len(alone.columns) < 2:
+            continue
+        better = alone.mean().idxmax()
+        mean, low, high = interval((wide["both"] - alone[better]).to_numpy())
+        found.append({"dataset": dataset, "label_fraction": fraction, "better alone": better, "cells": len(wide),
+                      "difference": mean, "low": low, "high": high})
+    return pd.DataFrame(found, columns=[*KEY, "better alone", "cells", "difference", "low", "high"])
+
+
+def table(rows: Sequence[dict]) -> str:
+    """Markdown: macro F1 of each method by data set and budget, then the paired differences."""
+    if not rows:
+        return "No rows.\n"
+    heads = headlines(rows)
+    mean = heads.pivot_table(index=KEY, columns="method", values="macro_f1")
+    minutes = heads.groupby(KEY)["labelled_minutes"].agg(["min", "max"])
+    cells = heads[heads["method"] == WHOLE].groupby(KEY).size()
+    order = [WHOLE, *mean.drop(columns=WHOLE, errors="ignore").mean().sort_values(ascending=False).index]
+    lines = ["Macro F1 on held-out animals, mean over folds and draws.", ""]
+    lines += _head(["data", "labels", "minutes", "cells of rbc", *(m for m in order if m in mean)])
+    for key, row in mean.iterrows():
+        span = "{min:.1f}–{max:.1f}".format(**minutes.loc[key])
+        scores = [f"{row[m]:.3f}" if np.isfinite(row[m]) else "–" for m in order if m in mean]
+        lines.append(_line([key[0], f"{key[1]:.0%}", span, str(cells.get(key, 0)), *scores]))
+    for title, differences in {
+        "rbc less the best peer": paired(heads), "rbc less rbc without a part": left_out(heads),
+        "Both modalities less the better one alone": fusion(rows),
+    }.items():
+        if len(differences):
+            lines += ["", f"{title}, macro F1, paired by fold and draw, 95 % interval (Student's t).", ""]
+            lines += _head([c for c in differences if c not in ("low", "high")] + ["95 %"])
+            for row in differences.to_dict("records"):
+                low, high = row.pop("low"), row.pop("high")
+                lines.append(_line([f"{row.pop('dataset')}", f"{row.pop('label_fraction'):.0%}",
+                                    *(f"{v:+.3f}" if isinstance(v, float) else str(v) for v in row.values()),
+                                    "–" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}"]))
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _head(cells: Sequence[str]) -> list[str]:
+    return [_line(cells), "|" + "---|" * len(cells)]
