@@ -1,15 +1,20 @@
-"""pseudo_label: soft labels for the training animals' unlabelled frames."""
+"""pseudo_label: what a random forest says of the training animals' unlabelled frames, beside the network."""
 
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from rbc.artifacts import load_model
 from rbc.experiment import Experiment
+from rbc.features import session_features
 from rbc.inference import encode
-from rbc.learning.pseudo import agreement, relabel
+from rbc.learning.pseudo import frames_of, teacher_probability
 from rbc.outputs import write_json, writing
 from rbc.params import load
+from rbc.scoring.baselines import random_forest
+from rbc.scoring.labels import with_slack
+from rbc.scoring.metrics import average_precision
 
 FINETUNED = Path("data/finetune")
 
@@ -18,21 +23,36 @@ def main() -> None:
     params = load()
     experiment = Experiment.open(params)
     model = load_model(FINETUNED)
+    views = {n: with_slack(y, *experiment.slack) for n, y in experiment.labels("train").items()}
     own, held = experiment.of("train"), experiment.labels("validation")
-    encoded = {n: encode(model.network, s, model.recipe, model.row(s.setup)) for n, s in own.items()}
-    judged = {n: encode(model.network, experiment.sessions[n], model.recipe) for n in held}
+    asked = {n: experiment.sessions[n] for n in (*own, *held)}
+    rows = {n: frames_of(experiment.lessons.get(n), len(s)) for n, s in asked.items()}
     with writing(Path("data/pseudo_label")) as out:
-        guessed = relabel({n: e.probability for n, e in encoded.items()}, encoded, experiment.labels("train"),
-                          **params.pseudo_label.model_dump(exclude={"negative_weight"}), judged=judged)
-        for name in own:
-            np.savez(out / f"{name}.npz", soft=guessed[name][0], state=guessed[name][1])
-        state = np.concatenate([guessed[name][1] for name in own])
-        checked = agreement(np.concatenate([guessed[n][1] for n in held]), np.concatenate(list(held.values())))
+        features = {n: session_features(s, experiment.recipe) for n, s in tqdm(asked.items(), desc="features", unit="session")}
+        said, _ = random_forest([(features[n], y) for n, y in views.items()], list(features.values()),
+                                ["every"] * len(views), **params.pseudo_label.model_dump(),
+                                seed=params.seed, rows=list(rows.values()))
+        forest = dict(zip(asked, said, strict=True))
+        for name, session in own.items():
+            whole = np.full((len(session), len(experiment.behaviours)), np.nan, np.float16)
+            whole[rows[name]] = forest[name]
+            np.savez(out / f"{name}.npz", forest=whole)
+        heads = {n: encode(model.network, asked[n], model.recipe) for n in held}
+        network = {n: teacher_probability(e.probability, e.there)[rows[n]] for n, e in heads.items()}
+        both = {n: (network[n] + forest[n]) / 2 for n in held}
         write_json(Path("metrics/pseudo_label.json"), {
-            "coverage": float((state >= 0).mean()),
-            "accepted": {b: float((state[:, c] == 1).mean()) for c, b in enumerate(experiment.behaviours)},
-            "validation_agreement": checked,
+            "validation_average_precision": {
+                name: precision(probability, {n: y[rows[n]] for n, y in held.items()})
+                for name, probability in {"network": network, "forest": forest, "both": both}.items()
+            },
         })
+
+
+def precision(probability: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> float:
+    """Mean average precision over the behaviours that occur."""
+    said, truth = (np.concatenate([x[n] for n in labels]) for x in (probability, labels))
+    found = [average_precision(y, p) for y, p in zip(truth.T, said.T, strict=True)]
+    return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
 
 
 if __name__ == "__main__":

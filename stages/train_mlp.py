@@ -1,4 +1,4 @@
-"""train_mlp: the model that ships. An MLP learns on real and pseudo labels; decisions are fitted on animals that it, or
+"""train_mlp: the model that ships. An MLP learns on real and soft labels; decisions are fitted on animals that it, or
 some of its members, have not learnt from."""
 
 from dataclasses import replace
@@ -38,11 +38,10 @@ def main() -> None:
     with writing(Path("data/train_mlp")) as out, together():
         mlp, said, history = self_train(
             encoded, {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()},
-            {n: read_guess(n) for n in own},
+            {n: read_forest(n) for n in own} if settings.pseudo_weight else {},
             experiment.animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
             hidden_dim=params.model.hidden_dim, causal=model.recipe.causal,
-            negative_focus=params.finetune.negative_focus, negative_weight=params.pseudo_label.negative_weight,
-            pseudo=params.pseudo_label.model_dump(exclude={"negative_weight"}), chance=Chance(params.seed),
+            negative_focus=params.finetune.negative_focus, chance=Chance(params.seed),
             scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),
         )
         if not leads():
@@ -81,10 +80,10 @@ def known_of(said: dict[str, np.ndarray], encoded: dict[str, Encoded], labels: d
     return {n: ((said[n][r], encoded[n].there[r]), labels[n][r]) for n, r in rows.items()}
 
 
-def read_guess(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Soft labels (T, C) and state (T, C) of a session, from pseudo_label."""
+def read_forest(name: str) -> np.ndarray:
+    """What the forest says (T, C) of a session, from pseudo_label; NaN in frames that are not looked at."""
     with np.load(PSEUDO / f"{name}.npz", allow_pickle=False) as file:
-        return file["soft"], file["state"]
+        return file["forest"]
 
 
 if __name__ == "__main__":

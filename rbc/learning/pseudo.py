@@ -1,13 +1,23 @@
-"""pseudo_label: soft labels for unlabelled frames, behaviour by behaviour, so that rare ones do not vanish.
+"""Soft labels for frames that nobody scored, by two learners of different kinds, and labels that are doubtful.
 
-T frames, C behaviours, M heads.
+The heads of the network and a random forest on window statistics err in different places; what both say together is
+what the MLP learns from where there is no label (tri-training, doi 10.1109/TKDE.2005.186; distillation,
+arXiv 1503.02531). T frames, C behaviours, M heads.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, prevalence, unscored
+from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, union, unscored
+
+STRIDE = 4  # neighbouring unlabelled frames say much the same
+
+
+def frames_of(labels: np.ndarray | None, frames: int) -> np.ndarray:
+    """Frames (N,) to look at: those with a label (T, C) or (A, T, C), and every fourth of the others."""
+    wanted = np.arange(frames) % STRIDE == 0
+    return np.flatnonzero(wanted if labels is None else wanted | (union(labels) != NOT_SCORED).any(1))
 
 
 def teacher_probability(probability: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -18,54 +28,16 @@ def teacher_probability(probability: np.ndarray, there: np.ndarray) -> np.ndarra
     return np.where(there[:, 2:], (probability[:, 2] + surest) / 2, 0.0).astype(np.float32)
 
 
-def cut_points(probability: np.ndarray, prevalence: np.ndarray, max_share: float,
-               negative_quantile: float) -> tuple[np.ndarray, np.ndarray]:
-    """Upper and lower cut (C,) of unlabelled probabilities (N, C): above the upper one lies as large a share of frames
-    as `max_share` times the behaviour's labelled prevalence (C,); below the lower one the quantile of sure negatives."""
-    place = np.clip(1 - max_share * prevalence, 0, 1)
-    upper = np.array([np.quantile(p, q) for p, q in zip(probability.T, place, strict=True)])
-    lower = np.quantile(probability, negative_quantile, axis=0)
-    return upper, np.minimum(lower, upper)
-
-
-def pseudo_labels(probability: np.ndarray, similarity: np.ndarray, upper: np.ndarray, lower: np.ndarray,
-                  threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Soft labels (T, C) f2 and state (T, C) i1 (1 accepted, 0 absent, -1 undecided).
-
-    Accepted: above the behaviour's upper cut and more likely than not, or near to its prototype. Where probability or
-    similarity reaches `threshold`, the soft label is 1, elsewhere the probability itself.
-    """
-    near = similarity >= threshold
-    present = (probability >= upper) & ((probability >= 0.5) | near)
-    absent = (probability <= lower) & (probability < 0.5) & ~present
-    sure = near | (probability >= threshold)
-    soft = np.select([present & sure, absent], [1.0, 0.0], probability)
-    state = np.where(present, PRESENT, np.where(absent, ABSENT, NOT_SCORED)).astype(np.int8)
-    return soft.astype(np.float16), state
-
-
-def relabel(probability: Mapping[str, np.ndarray], encoded: Mapping, labels: Mapping[str, np.ndarray], *,
-            threshold: float, negative_quantile: float, max_share: float,
-            judged: Mapping | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Soft labels (T, C) and state (T, C) of every session, real labels spared.
-
-    probability: the heads' (T, M, C); encoded: what heads are `there` and the `similarity` to prototypes; labels: of
-    the labelled sessions. The cuts come from the frames of these sessions that nobody scored.
-    judged: further sessions (probability, there, similarity) that take the same cuts, to see how good they are.
-    """
-    guess = {n: teacher_probability(p, encoded[n].there) for n, p in probability.items()}
-    free = {n: unscored(labels, n, len(p)) & encoded[n].there.any(1) for n, p in guess.items()}
-    pooled = np.concatenate([p[free[n]] for n, p in guess.items()])
-    cuts = cut_points(pooled, prevalence(labels), max_share, negative_quantile) if len(pooled) else None
-    out = {}
-    for name, p in guess.items():
-        soft, state = pseudo_labels(p, encoded[name].similarity, *cuts, threshold) if cuts else _nothing(p)
-        state[~free[name]] = NOT_SCORED
-        out[name] = soft, state
-    for name, e in (judged or {}).items():
-        p = teacher_probability(e.probability, e.there)
-        out[name] = pseudo_labels(p, e.similarity, *cuts, threshold) if cuts else _nothing(p)
-    return out
+def soft_labels(probability: Mapping[str, np.ndarray], there: Mapping[str, np.ndarray], forest: Mapping[str, np.ndarray],
+                labels: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Soft labels (T, C) f4 of every session that the forest speaks of (T, C): the even mean of it and of the heads'
+    probability (T, M, C). NaN in frames that somebody scored, and where no head is there (T, M)."""
+    made = {}
+    for name, other in forest.items():
+        free = unscored(labels, name, len(other)) & there[name].any(1)
+        both = (teacher_probability(probability[name], there[name]) + other) / 2
+        made[name] = np.where(free[:, None], both, np.nan).astype(np.float32)
+    return made
 
 
 def without_doubtful(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -88,18 +60,3 @@ def without_doubtful(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.
 def _mean_where(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """(C,) mean of values (N, C) where the mask holds; NaN, which nothing reaches, where it never does."""
     return np.where(mask.any(0), (values * mask).sum(0) / np.maximum(mask.sum(0), 1), np.nan)
-
-
-def _nothing(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros(probability.shape, np.float16), np.full(probability.shape, NOT_SCORED, np.int8)
-
-
-def agreement(state: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Coverage of state (T, C) and how often accepted and rejected frames agree with labels (T, C) that were scored."""
-    scored = labels >= 0
-    taken, left = scored & (state == PRESENT), scored & (state == ABSENT)
-    return {
-        "coverage": float((state >= 0)[scored].mean()) if scored.any() else float("nan"),
-        "present_precision": float((labels[taken] == 1).mean()) if taken.any() else float("nan"),
-        "absent_precision": float((labels[left] == 0).mean()) if left.any() else float("nan"),
-    }

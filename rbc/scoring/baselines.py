@@ -72,9 +72,11 @@ def drawn_frames(labels: np.ndarray, count: int, rng: np.random.Generator) -> np
 
 def random_forest(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence[np.ndarray],
                   animals: Sequence[Hashable], *, windows: Sequence[int], seed: int, trees: int = 100,
-                  max_frames: int = 30_000) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Probabilities (T, C) for each test session's x (T, F), by a random forest per behaviour on `window_features`; and
-    for the scored frames (N, C) of each training session, by the trees that did not learn from its animal.
+                  max_frames: int = 30_000,
+                  rows: Sequence[np.ndarray | None] | None = None) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Probabilities (T, C) for each test session's x (T, F), or (N, C) for its `rows` (N,), by a random forest per
+    behaviour on `window_features`; and for the scored frames (N, C) of each training session, by the trees that did not
+    learn from its animal.
 
     train: (x (T, F), labels (T, C)) per session, of the animals named. The trees grow in DRAWS groups, each on its own
     max_frames / DRAWS frames (`drawn_frames`: up to half of them present) of all but the animals that it leaves out
@@ -97,8 +99,8 @@ def random_forest(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence
     used = np.unique(np.concatenate([frames for draw in draws for frames in draw]))
     border = np.cumsum([0, *(len(y) for _, y in train)])
     threads = ThreadPoolExecutor(THREADS)
-    rows = [used[(used >= a) & (used < b)] - a for a, b in zip(border[:-1], border[1:], strict=True)]
-    tables = threads.map(window_features, (x for x, _ in train), repeat(windows), rows)
+    drawn = [used[(used >= a) & (used < b)] - a for a, b in zip(border[:-1], border[1:], strict=True)]
+    tables = threads.map(window_features, (x for x, _ in train), repeat(windows), drawn)
     table = np.concatenate(list(tables))  # (used, F')
     sizes = np.diff(np.linspace(0, trees, DRAWS + 1).astype(int))
     forests = []
@@ -115,7 +117,7 @@ def random_forest(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence
 
     everyone = np.ones(DRAWS, bool)
     scored = [np.flatnonzero(scored_rows(y)) for _, y in train] if left_out.any() else []
-    return list(threads.map(said, test, repeat(everyone))), list(
+    return list(threads.map(said, test, repeat(everyone), rows or repeat(None))), list(
         threads.map(said, (x for x, _ in train), (left_out[:, g] for g in own), scored))
 
 

@@ -61,31 +61,43 @@ def common_threshold(probability: np.ndarray, labels: np.ndarray) -> float:
     return float(COMMON_GRID[np.argmax(np.mean(curves, axis=0))]) if curves else 0.5
 
 
-def fit_thresholds(probability: np.ndarray, labels: np.ndarray, *, prior_bouts: float = 5.0) -> np.ndarray:
-    """Thresholds (C,) for `probability (N, C) >= threshold` that maximise F1, rare behaviours drawn to the common one.
+def share_threshold(probability: np.ndarray, labels: np.ndarray) -> float:
+    """The threshold that calls one behaviour (N,) present in as many scored frames as carry it."""
+    scored = labels != NOT_SCORED
+    score = np.sort(np.asarray(probability, float)[scored])[::-1]
+    count = int((labels[scored] == PRESENT).sum())
+    return float(score[max(count - 1, 0) : count + 1].mean())
 
-    In log odds, (n own + prior_bouts common) / (n + prior_bouts) with n annotated bouts: a threshold of three bouts is
+
+def fit_thresholds(probability: np.ndarray, labels: np.ndarray, *, prior_bouts: float = 5.0) -> np.ndarray:
+    """Thresholds (C,) for `probability (N, C) >= threshold` that maximise F1, rare behaviours drawn to the common one,
+    or to the one that calls as many frames as carry the behaviour where that is lower: what was learnt from few bouts
+    is seldom told with confidence.
+
+    In log odds, (n own + prior_bouts prior) / (n + prior_bouts) with n annotated bouts: a threshold of three bouts is
     mostly luck. Prevalence differs between behaviours, so own thresholds may differ widely: many bouts prevail.
     """
     common = logit(common_threshold(probability, labels))
-    thresholds = np.empty(labels.shape[1])
+    thresholds = np.full(labels.shape[1], common)
     for c in range(labels.shape[1]):
-        own, _ = best_threshold(probability[:, c], labels[:, c])
         bouts = len(find_bouts(labels[:, c] == PRESENT))
-        thresholds[c] = common if bouts == 0 else (bouts * logit(own) + prior_bouts * common) / (bouts + prior_bouts)
+        if bouts:
+            own = logit(best_threshold(probability[:, c], labels[:, c])[0])
+            prior = min(common, logit(share_threshold(probability[:, c], labels[:, c])))
+            thresholds[c] = (bouts * own + prior_bouts * prior) / (bouts + prior_bouts)
     return sigmoid(thresholds)
 
 
 def fit_platt(log_odds: np.ndarray, labels: np.ndarray, *, l2: float = 1e-3, steps: int = 50) -> np.ndarray:
     """Scale and offset (C, 2) such that sigmoid(scale * log_odds + offset) minimises the mean log loss.
 
-    L2 draws to (1, 0), which behaviours without labels keep. The scale is 1 / temperature, never below 0.05, so that
+    L2 draws to (1, 0), which behaviours that are never present keep. The scale is 1 / temperature, never below 0.05, so that
     the order of frames stays. Newton's method with halved steps. Platt, Advances in Large Margin Classifiers (1999).
     """
     fitted = np.tile((1.0, 0.0), (labels.shape[1], 1))
     for c in range(labels.shape[1]):
         scored = labels[:, c] != NOT_SCORED
-        if not scored.any():
+        if not (labels[:, c] == PRESENT).any():
             continue
         x, y = np.asarray(log_odds, float)[scored, c], labels[scored, c] == PRESENT
 

@@ -3,7 +3,7 @@
 T frames, C behaviours, A annotators. A track is (T, C), or (A, T, C) where each of several annotators is learnt from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 
@@ -36,6 +36,14 @@ def minutes(tracks: Mapping[str, np.ndarray], rate_hz: float) -> float:
 def unscored(tracks: Mapping[str, np.ndarray], name: str, frames: int) -> np.ndarray:
     """(T,) frames of a session in which no behaviour was scored."""
     return (union(tracks[name]) == NOT_SCORED).all(1) if name in tracks else np.ones(frames, bool)
+
+
+def shown_elsewhere(tracks: Mapping[str, np.ndarray], groups: Mapping[str, Hashable]) -> dict[str, np.ndarray]:
+    """The tracks in which a behaviour that no session of another group shows is not scored: who has left this group out
+    has never seen it and cannot be asked."""
+    shows = {name: (y == PRESENT).reshape(-1, y.shape[-1]).any(0) for name, y in tracks.items()}  # (C,)
+    return {name: np.where(np.any([False & own, *(s for n, s in shows.items() if groups[n] != groups[name])], axis=0),
+                           tracks[name], np.int8(NOT_SCORED)) for name, own in shows.items()}
 
 
 def with_slack(labels: np.ndarray, onset: int, offset: int) -> np.ndarray:

@@ -7,15 +7,14 @@ from rbc.inference import Encoded
 from rbc.learning import mlp as mlp_module
 from rbc.learning import selftraining
 from rbc.learning.mlp import head_inputs
-from rbc.learning.pseudo import without_doubtful
-from rbc.learning.selftraining import STRIDE, aim, frames_of, self_train
+from rbc.learning.pseudo import STRIDE, frames_of, without_doubtful
+from rbc.learning.selftraining import aim, self_train
 from rbc.learning.training import Chance
 from rbc.scoring.calibration import mean_of_heads
 
 SETTINGS = dict(
     hidden_dim=6, windows=(4,), members=2, n_cycles=2, epochs=2, batch_size=32, lr=0.01, weight_decay=0.01, balance=0.0,
-    negative_focus=1.0, pseudo_weight=0.5, negative_weight=0.3,
-    pseudo=dict(threshold=0.9, negative_quantile=0.5, max_share=1.0),
+    negative_focus=1.0, pseudo_weight=0.5,
 )
 
 
@@ -29,52 +28,43 @@ def encoded(frames: int = 200, seed: int = 0) -> Encoded:
 
 WORLD = {"a": encoded(), "b": encoded(seed=1)}
 LABELS = {"a": np.where(np.arange(200)[:, None] < 120, WORLD["a"].probability[:, 2] > 0.5, -1).astype("i1")}
-GUESSED = {n: (np.full((200, 2), 0.8, "f2"), np.tile([1, 0], (200, 1)).astype("i1")) for n in WORLD}
+FOREST = {n: np.full((200, 2), 0.8, "f2") for n in WORLD}
 
 
 ANIMALS = {"a": "F1", "b": "M1"}
 ALL = np.arange(200) % STRIDE == 0
 
 
-def run(scratch, guessed=GUESSED, labels=LABELS, animals=ANIMALS, **changes):
-    return self_train(WORLD, labels, guessed, animals, **SETTINGS | changes, chance=Chance(0), scratch=scratch)
+def run(scratch, forest=FOREST, labels=LABELS, animals=ANIMALS, **changes):
+    return self_train(WORLD, labels, forest, animals, **SETTINGS | changes, chance=Chance(0), scratch=scratch)
 
 
-def test_frames_with_a_label_are_looked_at_and_every_fourth_of_the_others():
-    assert frames_of(None, 10).tolist() == [0, 4, 8]
-    labels = np.full((10, 2), -1, np.int8)
-    assert frames_of(labels, 10).tolist() == [0, 4, 8]
-    labels[5], labels[6, 1], labels[8] = [0, 0], 1, [1, -1]  # absent is a label, and one behaviour is enough
-    assert frames_of(labels, 10).tolist() == [0, 4, 5, 6, 8]
-
-
-def test_real_labels_come_first_and_pseudo_labels_weigh_less():
+def test_real_labels_come_first_and_soft_ones_weigh_less():
     labels = np.array([[1, 0], [-1, 1], [-1, -1], [-1, -1]], np.int8)
-    soft = np.array([[0.1, 0.9], [0.75, 0.2], [1.0, 0.0], [0.5, 0.5]], "f2")
-    state = np.array([[0, 1], [1, 0], [1, 0], [-1, -1]])
-    target, weight = aim(labels, (soft, state), (4, 2), 0.5, 0.25)
+    soft = np.array([[np.nan, np.nan], [0.75, np.nan], [1.0, 0.0], [np.nan, np.nan]], "f4")
+    target, weight = aim(labels, soft, (4, 2), 0.5)
     assert target.dtype == weight.dtype == np.float32
-    assert weight.tolist() == [[1, 1], [0.5, 1], [0.5, 0.125], [0, 0]]
-    assert target[weight > 0].tolist() == [1, 0, 0.75, 1, 1, 0]
+    assert weight.tolist() == [[1, 1], [0.5, 1], [0.5, 0.5], [0, 0]]
+    assert target.tolist() == [[1, 0], [0.75, 1], [1, 0], [0, 0]]
 
 
-def test_aims_without_labels_are_pseudo_labels_and_without_either_nothing():
-    soft, state = np.full((3, 2), 0.75, "f2"), np.array([[1, 0], [-1, 1], [0, -1]])
-    target, weight = aim(None, (soft, state), (3, 2), 0.5, 0.25)
-    assert weight.tolist() == [[0.5, 0.125], [0, 0.5], [0.125, 0]] and (target == 0.75).all()
-    labels = np.array([[1, 0], [-1, 1], [0, -1]], np.int8)
-    target, weight = aim(labels, None, (3, 2), 0.5, 0.25)
+def test_aims_without_labels_are_soft_ones_and_without_either_nothing():
+    soft = np.array([[0.75, 0.25], [np.nan, 0.75]], "f4")
+    target, weight = aim(None, soft, (2, 2), 0.5)
+    assert weight.tolist() == [[0.5, 0.5], [0, 0.5]] and target.tolist() == [[0.75, 0.25], [0, 0.75]]
+    labels = np.array([[1, 0], [-1, 1]], np.int8)
+    target, weight = aim(labels, None, (2, 2), 0.5)
     np.testing.assert_array_equal(weight, labels >= 0)
-    assert target.tolist() == [[1, 0], [0, 1], [0, 0]]
+    assert target.tolist() == [[1, 0], [0, 1]]
     each = np.stack([labels, np.where(labels == 1, 0, labels)])
-    target, weight = aim(each, (soft, state), (3, 2), 0.5, 0.25)
-    assert target.tolist() == [[0.5, 0], [0.75, 0.5], [0, 0.75]] and weight.tolist() == [[1, 1], [0, 1], [1, 0]]
-    assert not any(x.any() for x in aim(None, None, (3, 2), 0.5, 0.25))
+    target, weight = aim(each, np.full((2, 2), 0.75, "f4"), (2, 2), 0.5)
+    assert target.tolist() == [[0.5, 0], [0.75, 0.5]] and weight.tolist() == [[1, 1], [0.5, 1]]
+    assert not any(x.any() for x in aim(None, None, (2, 2), 0.5))
 
 
-@pytest.mark.parametrize("guessed", [GUESSED, {}])
-def test_rounds_end_in_an_opinion_of_all_that_was_looked_at(tmp_path, guessed):
-    _, said, history = run(tmp_path, guessed)
+@pytest.mark.parametrize("forest", [FOREST, {}], ids=["forest", "labels alone"])
+def test_rounds_end_in_an_opinion_of_all_that_was_looked_at(tmp_path, forest):
+    _, said, history = run(tmp_path, forest)
     assert {n: x.shape for n, x in said.items()} == {"a": (200, 3, 2), "b": (200, 3, 2)}
     for name, looked in (("a", ALL | (np.arange(200) < 120)), ("b", ALL)):
         np.testing.assert_array_equal(np.isfinite(said[name]).all((1, 2)), looked)
@@ -148,7 +138,7 @@ def test_what_is_doubted_is_what_members_that_have_not_learnt_it_contradict(labe
 
     monkeypatch.setattr(selftraining, "second_opinion", heard)
     monkeypatch.setattr(selftraining, "train_mlp", watched)
-    run(tmp_path, guessed={}, labels=labels)
+    run(tmp_path, forest={}, labels=labels)
     rows = {n: frames_of(labels.get(n), 200) for n in WORLD}
     halves = dict(zip(rows, np.split(opinions[0], [len(rows["a"])]), strict=True))
     means = {n: mean_of_heads(p, np.ones((len(p), 3), bool)) for n, p in halves.items()}
@@ -157,6 +147,33 @@ def test_what_is_doubted_is_what_members_that_have_not_learnt_it_contradict(labe
     wanted = [kept[n] >= 0 if n in kept else np.zeros((len(rows[n]), 2)) for n in WORLD]
     np.testing.assert_array_equal(weights[1], np.concatenate(wanted))
     assert (weights[1] != weights[0]).any() == (len(labels) > 1)
+
+
+def test_what_a_single_animal_shows_is_not_doubted(tmp_path, monkeypatch):
+    """Members that left it out have never seen the behaviour: that they do not expect it says nothing."""
+    pairs = {n: seen_by_all(400, i) for i, n in enumerate("ab")}
+    world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
+    labels["b"][:, 1] = 0
+    weights, learn = [], selftraining.train_mlp
+
+    def watched(mlp, frames, target, weight, left_out, **settings):
+        weights.append(weight.numpy().copy())
+        return learn(mlp, frames, target, weight, left_out, **settings)
+
+    monkeypatch.setattr(selftraining, "train_mlp", watched)
+    self_train(world, labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
+    assert (weights[1][:400, 1] == 1).all()
+
+
+def test_the_forest_teaches_what_no_label_says(tmp_path):
+    """A behaviour of which the labelled animal shows nothing is learnt from what the forest says of the others."""
+    e, truth = seen_by_all(400, 0)
+    other, own = seen_by_all(400, 1)
+    labels = np.where([True, False], own, -1).astype("i1")
+    mlp, *_ = self_train({"a": e, "b": other}, {"b": labels}, {"a": truth.astype("f2")}, ANIMALS,
+                         **SETTINGS | EAGER, chance=Chance(0), scratch=tmp_path)
+    says = mlp.probability(other.read).mean(1)
+    assert says[own[:, 1] == 1, 1].mean() > says[own[:, 1] == 0, 1].mean() + 0.3
 
 
 def test_killed_in_the_second_round_and_resumed_it_ends_in_the_same_bytes(tmp_path, monkeypatch):

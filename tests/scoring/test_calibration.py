@@ -7,7 +7,7 @@ from sklearn.metrics import f1_score, log_loss
 
 from rbc.scoring.calibration import (
     apply_platt, best_threshold, common_threshold, cross_fit, fit_mix, fit_platt, fit_thresholds, folds, logit,
-    mean_of_heads, mix, sigmoid,
+    mean_of_heads, mix, share_threshold, sigmoid,
 )
 
 
@@ -35,7 +35,7 @@ def test_sigmoid_undoes_logit():
     assert np.isfinite(logit(np.array([0.0, 1.0]))).all()
 
 
-def test_many_bouts_keep_their_own_threshold_and_few_move_to_the_common_one():
+def test_many_bouts_keep_their_own_threshold_and_few_move_to_the_lower_of_two_others():
     rng = np.random.default_rng(0)
     labels = np.stack([bouts_of(rng, 40_000, 0.3) for _ in range(3)], axis=1)
     labels[:, 2] = 0
@@ -44,7 +44,21 @@ def test_many_bouts_keep_their_own_threshold_and_few_move_to_the_common_one():
     thresholds, common = fit_thresholds(probability, labels), common_threshold(probability, labels)
     own = [best_threshold(probability[:, c], labels[:, c])[0] for c in range(3)]
     np.testing.assert_allclose(thresholds[:2], own[:2], atol=0.03)
-    assert logit(thresholds[2]) == pytest.approx((logit(own[2]) + 5 * logit(common)) / 6)
+    shy = share_threshold(probability[:, 2], labels[:, 2])
+    assert shy < common
+    assert logit(thresholds[2]) == pytest.approx((logit(own[2]) + 5 * logit(shy)) / 6)
+    bold = np.where(np.arange(3) == 2, 1 - 0.01 * (1 - probability), probability)
+    own, common = best_threshold(bold[:, 2], labels[:, 2])[0], common_threshold(bold, labels)
+    assert logit(fit_thresholds(bold, labels)[2]) == pytest.approx((logit(own) + 5 * logit(common)) / 6)
+
+
+@pytest.mark.parametrize("count", [0, 1, 17, 99, 100])
+def test_the_share_threshold_calls_as_many_frames_as_are_present(count):
+    rng = np.random.default_rng(count)
+    probability, labels = rng.random(120), np.full(120, -1, np.int8)
+    labels[:100] = rng.permutation(100) < count
+    called = probability[:100] >= share_threshold(probability, labels)
+    assert abs(called.sum() - count) <= (count == 0)
 
 
 def test_a_behaviour_without_bouts_takes_the_common_threshold():
@@ -70,7 +84,8 @@ def test_platt_agrees_with_logistic_regression():
 
 def test_platt_stays_tame_where_labels_say_little():
     x = np.linspace(-1, 1, 50)[:, None]
-    assert fit_platt(x, np.full((50, 1), -1, np.int8)).tolist() == [[1.0, 0.0]]
+    for nothing in (-1, 0):
+        assert fit_platt(x, np.full((50, 1), nothing, np.int8)).tolist() == [[1.0, 0.0]]
     separable = fit_platt(x, (x > 0).astype(np.int8))
     assert np.isfinite(separable).all() and separable[0, 0] > 1
     reversed_ = fit_platt(x, (x < 0).astype(np.int8))

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbc.scoring.bouts import find_bouts
-from rbc.scoring.labels import minutes, prevalence, union, unscored, with_slack
+from rbc.scoring.labels import minutes, prevalence, shown_elsewhere, union, unscored, with_slack
 
 tracks = st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=40).map(lambda t: np.array(t, np.int8)[:, None])
 
@@ -23,6 +23,18 @@ def test_frames_are_unscored_where_no_behaviour_was_and_where_there_are_no_label
     tracks = {"a": np.array([[-1, -1], [0, -1], [1, 1]], np.int8)}
     assert unscored(tracks, "a", 3).tolist() == [True, False, False]
     assert unscored(tracks, "b", 2).tolist() == [True, True]
+
+
+def test_a_behaviour_is_asked_for_where_another_animal_shows_it():
+    tracks = {"F1D1": np.array([[1, 1, 0], [0, 0, 0]]), "F1D2": np.array([[0, 1, 0]]), "M1D1": np.array([[1, 0, 0], [-1, 0, 0]])}
+    asked = shown_elsewhere({n: y.astype("i1") for n, y in tracks.items()}, {"F1D1": "F1", "F1D2": "F1", "M1D1": "M1"})
+    assert asked["F1D1"].tolist() == [[1, -1, -1], [0, -1, -1]]
+    assert asked["F1D2"].tolist() == [[0, -1, -1]]
+    assert asked["M1D1"].tolist() == [[1, 0, -1], [-1, 0, -1]]
+    each = {n: np.stack([y, y]).astype("i1") for n, y in tracks.items()}  # of several annotators
+    asked = shown_elsewhere(each, {n: n for n in each})
+    assert asked["F1D2"].tolist() == [[[0, 1, -1]]] * 2
+    assert (shown_elsewhere({"F1D1": tracks["F1D1"]}, {"F1D1": "F1"})["F1D1"] == -1).all()
 
 
 def test_slack_lies_before_onsets_and_behind_ends():

@@ -1,0 +1,189 @@
+"""The sections of params.yaml: what each may hold. A key that is unknown or a value out of range is refused."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Compute(Section):
+    threads: Count
+    precision: Literal["float32", "bfloat16"]
+
+
+class Ontology(Section):
+    exclusive: tuple[tuple[str, ...], ...]
+    implies: dict[str, tuple[str, ...]]
+    aliases: dict[str, str]
+    definitions: dict[str, str]
+
+
+class Data(Section):
+    root: str
+    behaviours: tuple[str, ...]
+    annotators: Literal["consensus", "each"]
+    animal_pattern: str
+    body_axis: tuple[str, str]
+    head_axis: tuple[str, str]
+    ontology: Ontology
+
+
+class Simulate(Section):
+    world: Literal["first", "second"]
+    scale: Literal["tiny", "default", "large"]
+    seed: int
+
+
+class Split(Section):
+    by: Literal["animal", "session"]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+class AlignData(Section):
+    rate_hz: Positive
+    min_likelihood: Share
+    max_gap_s: NotNegative
+    min_clock_correlation: Share
+
+
+class Model(Section):
+    encoder: Literal["conv", "transformer"]
+    d_model: Count
+    nhead: Count
+    blocks: Count
+    hidden_dim: Count
+    adapter_rank: Annotated[int, Field(ge=0, le=4)]
+    prototype_dim: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    causal: bool
+
+    @field_validator("causal")
+    def _has_an_encoder(cls, causal: bool, info: ValidationInfo) -> bool:
+        if causal and info.data.get("encoder") == "transformer":
+            raise ValueError("model.encoder transformer looks ahead; needs conv")
+        return causal
+
+
+class Augment(Section):
+    mounting_deg: Annotated[float, Field(ge=0, le=180)]
+    camera_scale: Annotated[float, Field(ge=0, lt=1)]
+    camera_shear: Annotated[float, Field(ge=0, lt=1)]
+    signal_noise: NotNegative
+    time_warp: Annotated[float, Field(ge=0, lt=0.5)]
+    keypoint_dropout: Share
+    modality_dropout: Share
+
+
+class Optimised(Section):
+    steps: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    crop_frames: Annotated[int, Field(ge=64, multiple_of=64)]
+    lr: Positive
+
+
+class PretrainWeights(Section):
+    contrast: NotNegative
+    cross_modal: NotNegative
+    reconstruct: NotNegative
+    programmed: NotNegative
+
+
+class Pretrain(Optimised):
+    sessions: Literal["train", "all"]
+    weight_decay: NotNegative
+    temporal_unit: Annotated[int, Field(ge=0)]
+    alpha: Share
+    exclusion_frames: Annotated[int, Field(ge=0)]
+    mask: Literal["binomial", "continuous", "none"]
+    mask_share: Share
+    weights: PretrainWeights
+
+
+class AlignSessionsWeights(Section):
+    structure: NotNegative
+    supervised: NotNegative
+    classes: NotNegative
+
+
+class AlignSessions(Optimised):
+    batch_size: Annotated[int, Field(ge=4)]
+    temperature: Positive
+    shrinkage: NotNegative
+    weights: AlignSessionsWeights
+
+
+class FinetuneWeights(Section):
+    bce: NotNegative
+    supervised: NotNegative
+    prototype: NotNegative
+    consistency: NotNegative
+
+
+class Supervised(Optimised):
+    weight_decay: NotNegative
+    noise_std: NotNegative
+    negative_focus: NotNegative
+    balance: Share
+    ema: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Finetune(Supervised):
+    onset_slack_s: NotNegative
+    offset_slack_s: NotNegative
+    bootstrap: Share
+    consistency_threshold: Share
+    weights: FinetuneWeights
+    mixup: NotNegative
+    dwa: bool
+    dwa_temperature: Positive
+
+
+class PseudoLabel(Section):
+    trees: Count
+    windows: tuple[Count, ...]
+    max_frames: Count
+
+
+class TrainMlp(Section):
+    n_cycles: Count
+    members: Count
+    epochs: Count
+    batch_size: Count
+    lr: Positive
+    weight_decay: NotNegative
+    balance: Share
+    windows: tuple[Count, ...]
+    pseudo_weight: NotNegative
+    decoder: Literal["viterbi", "smooth", "none"]
+    smooth_window: Count
+
+
+class Evaluate(Section):
+    final: bool
+    adapt: bool
+    collar_s: NotNegative
+
+
+class Baselines(Section):
+    trees: Count
+    windows: tuple[Count, ...]
+    max_frames: Count
+
+
+class Ceiling(Supervised):
+    windows: tuple[Count, ...]
+    members: Count
+    epochs: Count
+
+
+class Embed(Section):
+    points: Count
