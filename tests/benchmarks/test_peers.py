@@ -59,8 +59,8 @@ class Cebra:
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setitem(sys.modules, "cebra", SimpleNamespace(CEBRA=Cebra))
-    for module, settings in ((gradient_boosting, {"TREES": 4, "WINDOWS": (16,)}),
-                             (tcn, {"STEPS": 25, "BATCH": 4, "CROP": 64, "CHANNELS": 16, "LAYERS": 2, "LR": 2e-2}),
+    for module, settings in ((gradient_boosting, {"TREES": 8, "WINDOWS": (16,)}),
+                             (tcn, {"STEPS": 25, "BATCH": 4, "CROP": 64, "CHANNELS": (16, 8), "LAYERS": 2, "LR": 2e-2}),
                              (ts2vec, {"STEPS": 15, "BATCH": 4, "CROP": 32, "HIDDEN": 16, "WIDTH": 16, "BLOCKS": 2}),
                              (clusters, {"CLUSTERS": 12})):
         for name, value in settings.items():
