@@ -59,8 +59,8 @@ class Cebra:
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setitem(sys.modules, "cebra", SimpleNamespace(CEBRA=Cebra))
-    for module, settings in ((gradient_boosting, {"TREES": 4, "WINDOWS": (16,)}),
-                             (tcn, {"STEPS": 25, "BATCH": 4, "CROP": 64, "CHANNELS": 16, "LAYERS": 2, "LR": 2e-2}),
+    for module, settings in ((gradient_boosting, {"TREES": 8, "WINDOWS": (16,)}),
+                             (tcn, {"STEPS": 25, "BATCH": 4, "CROP": 64, "CHANNELS": (16, 8), "LAYERS": 2, "LR": 2e-2}),
                              (ts2vec, {"STEPS": 15, "BATCH": 4, "CROP": 32, "HIDDEN": 16, "WIDTH": 16, "BLOCKS": 2}),
                              (clusters, {"CLUSTERS": 12})):
         for name, value in settings.items():
@@ -127,10 +127,10 @@ def test_scaling_is_that_of_training_sessions_and_says_what_is_missing():
 
 
 def test_stages_loss_is_cross_entropy_of_scored_frames_and_the_cut_steps_of_log_probabilities():
-    labels = torch.tensor([[[1, 0, -1]]], dtype=torch.int8)
-    flat = torch.full((2, 1, 1, 3), float(logit(0.8)))
+    labels = torch.tensor([[[1], [0], [-1]]], dtype=torch.int8)
+    flat = torch.full((2, 1, 3, 1), float(logit(0.8)))
     assert float(tcn.stages_loss(flat, labels)) == pytest.approx(-(np.log(0.8) + np.log(0.2)) / 2)
-    jump = torch.tensor([[[[20.0, 20.0, -20.0]]]])
+    jump = torch.tensor([[[[20.0], [20.0], [-20.0]]]])
     wanted = 10 + tcn.SMOOTHING * tcn.TRUNCATION**2 / 2
     assert float(tcn.stages_loss(jump, labels)) == pytest.approx(wanted, rel=1e-4)
 
