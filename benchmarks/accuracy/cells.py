@@ -61,8 +61,8 @@ class Bench:
                     if experiment.roles[n] == "train" or (s.labels >= 0).any()}
         own = {n: x for n, x in features.items() if experiment.roles[n] == "train"}
         asked = {n: x for n, x in features.items() if n not in own}
-        seed = experiment.params.seed
-        return Lesson(own, labels, experiment.animals, experiment.rate_hz, seed), asked
+        params = experiment.params
+        return Lesson(own, labels, experiment.animals, experiment.rate_hz, params.baselines.windows, params.seed), asked
 
 
 def labelled_minutes(experiment: Experiment) -> float:

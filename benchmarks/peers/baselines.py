@@ -1,12 +1,10 @@
-"""The baselines of `rbc.scoring.baselines` as peers: forests, and what needs no learning."""
+"""The forests of `rbc.scoring.baselines` as peers."""
 
 import numpy as np
 
 from benchmarks.peers.lesson import Lesson, Said, Tracks
 from rbc.scoring import baselines
 from rbc.scoring.labels import scored_rows
-
-WINDOWS = 16, 64, 128
 
 
 def random_forest(lesson: Lesson, held: Tracks) -> Said:
@@ -26,15 +24,6 @@ def validity_only(lesson: Lesson, held: Tracks) -> Said:
 def _forest(method, lesson: Lesson, read: Tracks, held: Tracks, **settings) -> Said:
     train = [(read[name], y) for name, y in lesson.labels.items()]
     animals = [lesson.animals[name] for name in lesson.labels]
-    said, known = method(train, list(held.values()), animals, windows=WINDOWS, seed=lesson.seed, **settings)
+    said, known = method(train, list(held.values()), animals, windows=lesson.windows, seed=lesson.seed, **settings)
     named = lambda names, of: {name: p.astype(np.float32) for name, p in zip(names, of, strict=True)}  # noqa: E731
     return named(held, said), named(lesson.labels if known else (), known)
-
-
-def always_present(lesson: Lesson, held: Tracks) -> Said:
-    """1 for every behaviour in every frame."""
-    several = len({lesson.animals[name] for name in lesson.labels}) > 1
-    behaviours = next(iter(lesson.labels.values())).shape[1]
-    ones = lambda frames: np.ones((frames, behaviours), np.float32)  # noqa: E731
-    return ({name: ones(len(x)) for name, x in held.items()},
-            {name: ones(scored_rows(y).sum()) for name, y in lesson.labels.items() if several})

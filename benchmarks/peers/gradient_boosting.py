@@ -15,7 +15,6 @@ from benchmarks.peers.lesson import Lesson, Said, Tracks, ensemble
 from rbc.scoring.baselines import window_features
 from rbc.scoring.labels import scored_rows
 
-WINDOWS = 16, 64, 128
 COLUMNS = 120  # of window features, the ones that a small forest splits by most: all of them take ten times as long
 TREES = 100
 
@@ -24,9 +23,9 @@ def gradient_boosting(lesson: Lesson, held: Tracks) -> Said:
     """Probabilities by an ensemble of boosted trees on `rbc.scoring.baselines.window_features`. Classes are balanced by
     the frames that are drawn, without weights, with which scikit-learn takes five times as long."""
     rows = {name: np.flatnonzero(scored_rows(y)) for name, y in lesson.labels.items()}
-    tables = {name: window_features(lesson.features[name], WINDOWS, rows[name]) for name in rows}  # (N, F')
+    tables = {name: window_features(lesson.features[name], lesson.windows, rows[name]) for name in rows}  # (N, F')
     cut = replace(lesson, labels={name: y[rows[name]] for name, y in lesson.labels.items()})
-    return ensemble(cut, tables, ((name, window_features(x, WINDOWS)) for name, x in held.items()),
+    return ensemble(cut, tables, ((name, window_features(x, lesson.windows)) for name, x in held.items()),
                     lambda part: classifiers(part, tables, _boosting))
 
 

@@ -28,6 +28,8 @@ class Lesson:
     animals: dict[str, str]
     """Of every session, training and held out."""
     rate_hz: float
+    windows: tuple[int, ...]
+    """Frames of the statistics that forests and boosting read."""
     seed: int
 
 

@@ -5,7 +5,7 @@ from functools import wraps
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.peers.baselines import always_present, random_forest, validity_only
+from benchmarks.peers.baselines import random_forest, validity_only
 from benchmarks.peers.cebra import cebra
 from benchmarks.peers.clusters import clusters
 from benchmarks.peers.gradient_boosting import gradient_boosting
@@ -25,5 +25,5 @@ def _threads_of_torch(method: Method) -> Method:
 
 
 METHODS: dict[str, Method] = {method.__name__: _threads_of_torch(method) for method in (
-    always_present, validity_only, random_forest, gradient_boosting, tcn, ts2vec, clusters, cebra,
+    validity_only, random_forest, gradient_boosting, tcn, ts2vec, clusters, cebra,
 )}

@@ -35,7 +35,7 @@ def taught():
     features["blind"][:, 1:] = np.nan
     held = {name: features.pop(name) for name in ("held", "blind")}
     truth = dict(zip(ANIMALS, labels, strict=True))
-    lesson = Lesson(features, {name: truth[name] for name in ("a1", "b", "c")}, ANIMALS, rate_hz=50.0, seed=3)
+    lesson = Lesson(features, {name: truth[name] for name in ("a1", "b", "c")}, ANIMALS, rate_hz=50.0, windows=(16, 64), seed=3)
     return lesson, held, truth
 
 
@@ -59,7 +59,7 @@ class Cebra:
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setitem(sys.modules, "cebra", SimpleNamespace(CEBRA=Cebra))
-    for module, settings in ((gradient_boosting, {"TREES": 8, "WINDOWS": (16,)}),
+    for module, settings in ((gradient_boosting, {"TREES": 8}),
                              (tcn, {"STEPS": 25, "BATCH": 4, "CROP": 64, "CHANNELS": (16, 8), "LAYERS": 2, "LR": 2e-2}),
                              (ts2vec, {"STEPS": 15, "BATCH": 4, "CROP": 32, "HIDDEN": 16, "WIDTH": 16, "BLOCKS": 2}),
                              (clusters, {"CLUSTERS": 12})):
