@@ -119,13 +119,12 @@ def verdict(row: Mapping[str, float]) -> str:
 def contrasts(table: pd.DataFrame) -> pd.DataFrame:
     """A row per changed group, behaviour and way, as of `contrast`; `planted` where the behaviour is what changed."""
     rows = []
-    for (group, behaviour, way), changed in table.groupby(["group", "behaviour", "way"], sort=False):
-        if group == USUAL:
-            continue
-        usual = table[(table.group == USUAL) & (table.behaviour == behaviour) & (table.way == way)]
-        rows.append({"group": group, "behaviour": behaviour, "way": way, "planted": PLANTED[group] == behaviour,
-                     **contrast(usual, changed, np.random.default_rng(SEED))})
-    return pd.DataFrame(rows)
+    for (behaviour, way), both in table.groupby(["behaviour", "way"], sort=False):
+        usual = both[both.group == USUAL]
+        rows += [{"group": group, "behaviour": behaviour, "way": way, "planted": planted == behaviour,
+                  **contrast(usual, both[both.group == group], np.random.default_rng(SEED))}
+                 for group, planted in PLANTED.items()]
+    return pd.DataFrame(rows).sort_values("group", key=lambda x: x.map(list(PLANTED).index), kind="stable")
 
 
 def markdown(rows: pd.DataFrame) -> str:

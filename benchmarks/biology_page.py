@@ -59,4 +59,4 @@ def biology_page(table: pd.DataFrame, rows: pd.DataFrame) -> str:
     title = ("Time budgets of simulated groups: true (bars), predicted adapted (filled) and zero-shot (open), with "
              "95 % intervals over animals")
     drawn.update_layout(template="plotly_white", width=1480, height=640, title={"text": title, "font": {"size": 16}})
-    return drawn.to_html(include_plotlyjs=True, div_id="biology")
+    return drawn.to_html(include_plotlyjs=True, div_id="biology", config={"displayModeBar": False})
