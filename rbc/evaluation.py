@@ -17,6 +17,8 @@ from sklearn.metrics import precision_recall_curve
 from rbc.classifier import Classifier
 from rbc.figures.tracks import EthogramTrack
 from rbc.recordings.session import MODALITIES, NOT_SCORED, PRESENT, Session, activity
+from rbc.scoring.calibration import mean_of_heads
+from rbc.scoring.certainty import certain_scores
 from rbc.scoring.decision import Decision, Guess, Rules, cross_fitted
 from rbc.scoring.known import KNOWN, NOTHING, Known, read_known
 from rbc.scoring.metrics import Scored, f1_scores, frame_counts, scoreboard
@@ -66,8 +68,16 @@ class Judge:
         return scoreboard(scored, self.behaviours, rate_hz=self.rate_hz, collar_s=self.collar_s)
 
 
-def metrics_of(boards: Mapping[str, dict], exact: Mapping[str, dict], ceiling: dict, split: dict) -> dict:
-    """metrics/evaluate.json: boards by method against annotators, `exact` against the simulated truth (may be empty)."""
+def before_and_after(scored: list[Scored], guesses: Mapping[str, Guess]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels (T, C) of all sessions, the mean of what the heads said of them, and what the decision made of it."""
+    parts = [(s.labels, mean_of_heads(*guesses[s.name]), s.probability) for s in scored]
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def metrics_of(boards: Mapping[str, dict], exact: Mapping[str, dict], ceiling: dict, split: dict,
+               scored: list[Scored]) -> dict:
+    """metrics/evaluate.json: boards by method against annotators, `exact` against the simulated truth (may be empty),
+    `scored` by rbc."""
     macro = {name: board["f1"]["macro"] for name, board in boards.items()}
     best = boards["rbc"]
     report = {key: best[key] for key in ("f1", "behaviours", "bouts")}
@@ -75,6 +85,7 @@ def metrics_of(boards: Mapping[str, dict], exact: Mapping[str, dict], ceiling: d
         "modalities": {"both": macro["rbc"], "imu": macro["imu"], "pose": macro["pose"]},
         "adaptation": {"zero_shot": macro["zero_shot"], "adapted": macro["adapted"]},
         "calibration": best["calibration"],
+        "certain": certain_scores(scored, np.isin(list(best["behaviours"]), best["averaged"])),
         "baselines": {k: macro[k] for k in ("always_present", "validity_only", "random_forest")},
         "ceiling": ceiling,
         "split": split,

@@ -2,8 +2,10 @@
 
 DIR holds a sessions.csv (or an older layout), as data.root does; labels are neither needed nor looked at.
 OUT/<session>.csv has a row per frame of the common clock: time_s, video_frame (the nearest; empty without a
-video), per behaviour <behaviour>_probability and 0/1 <behaviour>, then valid_imu and valid_pose. A frame in
-which there is nothing of either to read (short gaps are bridged) keeps its row: its decisions are 0.
+video), per behaviour <behaviour>_probability and 0/1 <behaviour>, then valid_imu and valid_pose, then per
+behaviour <behaviour>_uncertain: 1 where the probability lies so near the threshold that the 0/1 is not to be
+relied upon. A frame in which there is nothing of either to read (short gaps are bridged) keeps its row: its
+decisions are 0, and uncertain.
 OUT/bouts.csv has a row per bout; stop_s and stop_frame are exclusive, and frames are the video's.
 """
 
@@ -68,7 +70,9 @@ def predict(model: Path, recordings: Path, out: Path, overwrite: bool = False) -
                 probability = classifier.decision.probability(*guess)
                 decided = classifier.decision.decide(probability)
                 decision = each(lambda d, there: d & there.any(1, keepdims=True), decided, guess[1])
-                write_frames(folder / f"{name}.csv", session, probability, decision)
+                unsure = classifier.decision.uncertain(probability, decided)
+                uncertain = each(lambda u, there: u | ~there.any(1, keepdims=True), unsure, guess[1])
+                write_frames(folder / f"{name}.csv", session, probability, decision, uncertain)
                 bouts.append(bout_table(session, probability, decision))
                 table.loc[name, ["imu", "pose"]] = session.valid.mean(0)
                 warnings += [f"{name}: {note}" for note in found]

@@ -18,20 +18,24 @@ BOUT_COLUMNS = {"session": object, "behaviour": object, "start_s": float, "stop_
 MOST_OUTSIDE = 0.2  # of a modality's values; sessions like those of training have 0.02
 
 
-def write_frames(path: Path, session: Session, probability: np.ndarray, decision: np.ndarray) -> None:
-    """Write a CSV with a row per frame: time_s, video_frame, a probability and 0/1 per behaviour, validity."""
+def write_frames(path: Path, session: Session, probability: np.ndarray, decision: np.ndarray,
+                 uncertain: np.ndarray) -> None:
+    """Write a CSV with a row per frame: time_s, video_frame, a probability and 0/1 per behaviour, validity, and per
+    behaviour whether the 0/1 is uncertain (T, C)."""
     with path.open("w", encoding="utf-8", newline="") as file:
         for piece in pieces(len(session)):
-            table = _frames(session, probability[piece], decision[piece], piece)
+            table = _frames(session, probability[piece], decision[piece], uncertain[piece], piece)
             table.to_csv(file, header=piece.start == 0, index=False, lineterminator="\n")
-            let_go(probability, decision, *vars(session).values())
+            let_go(probability, decision, uncertain, *vars(session).values())
 
 
-def _frames(session: Session, probability: np.ndarray, decision: np.ndarray, piece: slice) -> pd.DataFrame:
+def _frames(session: Session, probability: np.ndarray, decision: np.ndarray, uncertain: np.ndarray,
+            piece: slice) -> pd.DataFrame:
     columns = {"time_s": session.time[piece].round(3), "video_frame": video_frames(session.video_frame[piece])}
     for c, name in enumerate(session.behaviours):
         columns |= {f"{name}_probability": probability[:, c].round(4), name: decision[:, c].astype(int)}
     columns |= {f"valid_{name}": session.valid[piece, m].astype(int) for m, name in enumerate(MODALITIES)}
+    columns |= {f"{name}_uncertain": uncertain[:, c].astype(int) for c, name in enumerate(session.behaviours)}
     return pd.DataFrame(columns)
 
 

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from rbc.classifier import Classifier, read_recipe
 from rbc.evaluation import (
     Judge,
+    before_and_after,
     ceiling_of,
     ethogram_tracks,
     log_look,
@@ -18,12 +20,15 @@ from rbc.evaluation import (
 )
 from rbc.experiment import Experiment
 from rbc.figures.ethogram import ethogram_page
+from rbc.figures.trust import trust_page
 from rbc.inference import halo
 from rbc.outputs import write_json, write_table, write_text, writing
 from rbc.params import load
 from rbc.recordings.session import MODALITIES
+from rbc.scoring.certainty import risk_rows
 from rbc.scoring.decision import Rules
 from rbc.scoring.known import KNOWN, NOTHING, of_head, read_known
+from rbc.scoring.reliability import WHOLE, calibration_rows
 from rbc.scoring.splits import Ledger, check_no_leak
 
 MODEL, BASELINES, CEILING = Path("data/train_mlp"), Path("data/baselines"), Path("data/ceiling")
@@ -61,12 +66,20 @@ def main() -> None:
             exact = {name: judge.board(d, truth) for name, d in decided.items()} if truth else {}
             split = {"by": params.split.by, "role": role, "mode": "transductive" if params.evaluate.adapt else "inductive",
                      "animals": len({experiment.animals[n] for n in scored}), "labelled_minutes": labelled_minutes}
-            write_json(Path(PAGES[role]), metrics_of(boards, exact, ceiling, split))
+            write_json(Path(PAGES[role]), metrics_of(boards, exact, ceiling, split, decided["rbc"]))
             for kind in ("behaviour", "animal", "session"):
                 write_table(Path(f"plots/evaluate_{kind}s.csv"), rows_of(boards, kind, METHODS))
             write_table(Path("plots/evaluate_pr.csv"), precision_recall_rows(decided["rbc"], experiment.behaviours))
+            told = {name: before_and_after(decided[how], said[how])
+                    for name, how in {WHOLE: headline, **{m: m for m in MODALITIES}}.items()}
+            rows, bins = calibration_rows(told, experiment.behaviours)
+            risk = risk_rows(decided["rbc"], experiment.behaviours)
+            write_table(Path("plots/evaluate_calibration.csv"), pd.DataFrame(rows))
+            write_table(Path("plots/evaluate_risk.csv"), pd.DataFrame(risk))
+            write_text(Path("plots/evaluate_trust.html"), trust_page(rows, bins, risk, role=role))
             for s in decided["rbc"]:
-                np.savez(out / f"{s.name}.npz", probability=s.probability.astype(np.float32), decision=s.decision)
+                np.savez(out / f"{s.name}.npz", probability=s.probability.astype(np.float32), decision=s.decision,
+                         uncertain=s.spare < 0)
             tracks = ethogram_tracks(decided["rbc"], sessions, role, truth, experiment.behaviours)
             page = ethogram_page(tracks, experiment.behaviours, title=f"Ethogram on {role} animals",
                                  definitions=params.data.ontology.definitions)

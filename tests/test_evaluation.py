@@ -8,6 +8,7 @@ import tiny
 from rbc.evaluation import (
     CURVE_POINTS,
     Judge,
+    before_and_after,
     ceiling_of,
     ethogram_tracks,
     log_look,
@@ -75,6 +76,14 @@ def test_a_test_animals_labels_move_nothing():
     np.testing.assert_array_equal(one.decision, two.decision)
 
 
+def test_what_is_said_before_calibration_is_the_mean_of_the_heads():
+    scored = judge().decide(GUESSES)
+    labels, before, after = before_and_after(scored, GUESSES)
+    np.testing.assert_array_equal(labels, np.concatenate([LABELS[s.name] for s in scored]))
+    np.testing.assert_allclose(before, np.concatenate([GUESSES[s.name][0].mean(1) for s in scored]))
+    np.testing.assert_array_equal(after, np.concatenate([s.probability for s in scored]))
+
+
 def test_a_board_may_be_held_against_other_labels():
     scored = [Scored(n, ANIMALS[n], y, (y == 1).astype(float), y == 1) for n, y in HELD.items()]
     assert judge().board(scored)["f1"]["micro"] == 1
@@ -91,11 +100,13 @@ def boards() -> dict:
 @pytest.mark.parametrize("exact", [True, False])
 def test_metrics_are_few_enough_to_be_read(exact):
     made = boards()
-    report = metrics_of(made, made if exact else {}, {"annotator": 0.9, "all_labels": None}, {"by": "animal"})
+    report = metrics_of(made, made if exact else {}, {"annotator": 0.9, "all_labels": None}, {"by": "animal"},
+                        judge().decide(GUESSES))
     count = lambda tree: sum(count(v) if isinstance(v, dict) else 1 for v in tree.values())  # noqa: E731
     twelve = count(report) + 9 * len(report["behaviours"]["walk"])
     assert twelve <= 80 and ("truth" in report) == exact
-    assert report["modalities"]["both"] == report["f1"]["macro"]
+    assert report["modalities"]["both"] == report["f1"]["macro"] and set(report["certain"]) == {
+        "macro", "coverage", "coverage_present"}
     assert set(report["baselines"]) == {"always_present", "validity_only", "random_forest"}
 
 

@@ -15,6 +15,10 @@ from rbc.figures.palette import KNOWN, NONE, NOT_SCORED, SEVERAL, SPARE, blend, 
 from rbc.figures.quality import quality_page
 from rbc.figures.table import score_table
 from rbc.figures.tracks import EthogramTrack, block_means
+from rbc.figures.trust import trust_page
+from rbc.scoring.certainty import risk_rows
+from rbc.scoring.metrics import Scored
+from rbc.scoring.reliability import WHOLE, calibration_rows
 
 BEHAVIOURS = ("walk", "rearing", "digging")
 TEMPLATES = Path(__file__).parents[1] / ".dvc" / "plots"
@@ -270,6 +274,35 @@ def test_embedding_without_a_finite_frame_is_refused():
         embedding_page([track], BEHAVIOURS, rng=np.random.default_rng(0))
 
 
+def trust_rows() -> tuple:
+    rng = np.random.default_rng(0)
+    odds = rng.normal(0, 2, (900, 3))
+    labels, probability = (odds + rng.logistic(size=odds.shape) > 0).astype("i1"), 1 / (1 + np.exp(-odds))
+    labels[:, 2] = -1
+    scored = Scored("F5D1", "F5", labels, probability, odds >= 0, np.abs(odds) - 0.7)
+    told = {name: (labels, np.sqrt(probability), probability) for name in (WHOLE, "imu")}
+    return *calibration_rows(told, BEHAVIOURS), risk_rows([scored], BEHAVIOURS)
+
+
+def test_trust_page_draws_what_was_scored_under_each_condition():
+    html = trust_page(*trust_rows(), role="validation")
+    data = page_data(html)
+    assert "validation animals" in html and html == trust_page(*trust_rows(), role="validation")
+    assert list(data["bins"]) == ["both", "imu", "share halved", "share doubled"]
+    assert len(data["bins"]["both"]) == 2 * 3 and all(len(titles) == 2 for titles in data["titles"].values())
+    after = data["bins"]["both"][2]
+    np.testing.assert_allclose(after["x"], after["y"], atol=0.15)
+    assert [trace["line"]["color"] for trace in data["curves"][::4]] == list(palette(BEHAVIOURS[:2]).values())
+    curve, chosen = data["curves"][:2]
+    assert len(curve["x"]) == 20 and len(chosen["x"]) == 1 and chosen["y"][0] < curve["y"][0]
+    assert {f"xaxis{k}" for k in range(1, 5)} <= set(data["layout"])
+
+
+def test_a_trust_page_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="scored"):
+        trust_page([], [], [], role="validation")
+
+
 def test_names_from_outside_cannot_break_the_page():
     html = ethogram_page([ethogram_track('</script><b>"x')], BEHAVIOURS)
     assert "</script><b>" not in html and '</script><b>"x' in page_data(html)["figures"]
@@ -279,6 +312,7 @@ def test_names_from_outside_cannot_break_the_page():
     ("rbc_loss", {"epoch": "1", "split": "train", "loss": "0.5"}, "epoch", "loss"),
     ("rbc_f1", {"behaviour": "walk", "method": "rbc", "f1": "0.5"}, "f1", "behaviour"),
     ("rbc_pr", {"behaviour": "walk", "recall": "0.5", "precision": "0.5", "threshold": "0.5"}, "recall", "precision"),
+    ("rbc_risk", {"behaviour": "walk", "coverage": "0.9", "risk": "0.1", "f1": "0.5"}, "coverage", "risk"),
     ("rbc_clock", {"session": "F1D1", "correlation_after": "0.5"}, "correlation_after", "session"),
 ])
 def test_templates_are_filled_and_keep_revisions_apart(name, row, x, y):

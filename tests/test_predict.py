@@ -29,6 +29,7 @@ from rbc.simulate.sizes import Plan
 from rbc.simulate.world import BEHAVIOURS
 
 KNOWN, NEW = "F5D2_indoor", "F6D1_indoor"
+UNCERTAIN = [f"{name}_uncertain" for name in BEHAVIOURS]
 ALIGNMENT = {"rate_hz": 50.0, "min_likelihood": 0.6, "max_gap_s": 0.2, "min_clock_correlation": 0.3}
 AXES = {"body_axis": ("neck", "tail_base"), "head_axis": ("nose", "neck")}
 RULES = Rules("viterbi", 11, (15, 8))
@@ -140,13 +141,14 @@ def frames(predicted: tuple[Path, str], name: str) -> pd.DataFrame:
 def test_every_frame_has_its_row(predicted, sessions):
     table, session = frames(predicted, NEW), sessions[NEW]
     each = [column for name in BEHAVIOURS for column in (f"{name}_probability", name)]
-    assert list(table) == ["time_s", "video_frame", *each, "valid_imu", "valid_pose"]
+    assert list(table) == ["time_s", "video_frame", *each, "valid_imu", "valid_pose", *UNCERTAIN]
     np.testing.assert_allclose(table["time_s"], session.time, atol=5e-4)
     np.testing.assert_array_equal(table["video_frame"], session.video_frame)
     np.testing.assert_array_equal(table[["valid_imu", "valid_pose"]], session.valid)
     assert (table[["valid_imu", "valid_pose"]].mean() > 0.5).all()
     assert table[list(BEHAVIOURS)].isin([0, 1]).all(axis=None) and table[list(BEHAVIOURS)].any(axis=None)
     assert table[[f"{name}_probability" for name in BEHAVIOURS]].stack().between(0, 1).all()
+    assert table[UNCERTAIN].isin([0, 1]).all(axis=None) and table[UNCERTAIN].nunique().max() == 2
 
 
 def test_predict_and_evaluate_agree(predicted, sessions, shipped):
@@ -158,7 +160,8 @@ def test_predict_and_evaluate_agree(predicted, sessions, shipped):
     table, there = frames(predicted, NEW), said[NEW][1].any(1)
     np.testing.assert_allclose(table[[f"{name}_probability" for name in BEHAVIOURS]], scored.probability, atol=1e-4)
     same = np.array(table[list(BEHAVIOURS)], bool)[there] == scored.decision[there]
-    assert same.mean() > 0.999  # recipe.json keeps six decimals
+    alike = np.array(table[UNCERTAIN], bool)[there] == (scored.spare < 0)[there]
+    assert same.mean() > 0.999 and alike.mean() > 0.999  # recipe.json keeps six decimals
 
 
 def test_bouts_are_the_decisions(predicted):
@@ -189,7 +192,7 @@ def test_nothing_is_decided_where_there_is_nothing_to_read(predicted, sessions):
     body = [session.keypoints.index(name) for name in AXES["body_axis"]]
     there = np.isfinite(session.pose[:, body, 0]).all(1)
     blind, bridged = table[~there], table[there & (table["valid_pose"] == 0)]
-    assert len(blind) and not blind[list(BEHAVIOURS)].any(axis=None)
+    assert len(blind) and not blind[list(BEHAVIOURS)].any(axis=None) and blind[UNCERTAIN].all(axis=None)
     assert len(bridged) and bridged[list(BEHAVIOURS)].any(axis=None)  # interpolated keypoints can be read
     assert blind[[f"{name}_probability" for name in BEHAVIOURS]].notna().all(axis=None)
 

@@ -13,6 +13,7 @@ GROUPS = {  # key in the metrics -> how the line begins
     "ceiling": "ceilings, macro F1",
     "truth": "against the truth, F1",
     "calibration": "calibration",
+    "certain": "certain decisions",
 }
 
 

@@ -6,12 +6,13 @@ of training as far as some of its members left them out (`known`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from rbc.rooms import each
 from rbc.scoring.calibration import apply_platt, cross_fit, fit_mix, fit_platt, fit_thresholds, logit, mix
+from rbc.scoring.certainty import USUAL_MARGIN, fit_margins
 from rbc.scoring.decoder import fit_decoder, log_odds, smooth, viterbi
 from rbc.scoring.known import NOTHING, Guess, Known
 from rbc.scoring.labels import with_slack
@@ -35,7 +36,8 @@ class Rules:
 
 @dataclass(frozen=True)
 class Decision:
-    """Weights of the heads (M, C), Platt scaling (C, 2), thresholds (C,), and the decoder's settings (C,)."""
+    """Weights of the heads (M, C), Platt scaling (C, 2), thresholds (C,), the decoder's settings (C,), and the margins
+    (C,) below which a decision is uncertain."""
 
     rules: Rules
     weights: np.ndarray
@@ -43,6 +45,8 @@ class Decision:
     thresholds: np.ndarray
     switch_cost: np.ndarray
     min_frames: np.ndarray
+    margins: np.ndarray | float = USUAL_MARGIN
+    """That of calibrated probabilities, where a model was saved without."""
 
     @classmethod
     def fit(cls, guesses: Mapping[str, Guess], labels: Mapping[str, np.ndarray], rules: Rules,
@@ -61,13 +65,16 @@ class Decision:
         platt = fit_platt(logit(mix(probability, weights, there)), pooled, l2=PLATT_L2)
         decision = cls(rules, weights, platt, np.full(width, 0.5), np.zeros(width), np.ones(width, int))
         one = {name: decision._smoothed(decision.probability(*guesses[name])) for name in tracks}
-        thresholds = fit_thresholds(np.concatenate(list(one.values())), pooled)
-        if rules.decoder != "viterbi":
-            return cls(rules, weights, platt, thresholds, decision.switch_cost, decision.min_frames)
+        decision = replace(decision, thresholds=fit_thresholds(np.concatenate(list(one.values())), pooled))
         parts = _even_share({name: len(y) for name, y in tracks.items()})
-        cost, least = fit_decoder([log_odds(one[n][rows], thresholds) for n, rows in parts],
-                                  [tracks[n][rows] for n, rows in parts])
-        return cls(rules, weights, platt, thresholds, cost, least)
+        evidence = [log_odds(one[n][rows], decision.thresholds) for n, rows in parts]
+        shown = [tracks[n][rows] for n, rows in parts]
+        if rules.decoder == "viterbi":
+            cost, least = fit_decoder(evidence, shown)
+            decision = replace(decision, switch_cost=cost, min_frames=least)
+        said = [decision._decoded(x) for x in evidence]
+        lead = np.concatenate([_lead(x, d) for x, d in zip(evidence, said, strict=True)])
+        return replace(decision, margins=fit_margins(lead, np.concatenate(said), np.concatenate(shown)))
 
     def probability(self, probability: np.ndarray, there: np.ndarray) -> np.ndarray:
         """Calibrated probability (T, C); a missing head has no say."""
@@ -76,11 +83,24 @@ class Decision:
 
     def decide(self, probability: np.ndarray) -> np.ndarray:
         """(T, C) bool of the calibrated probability (T, C)."""
-        probability = self._smoothed(probability)
+        return self._decoded(self._evidence(probability))
+
+    def spare(self, probability: np.ndarray, decision: np.ndarray) -> np.ndarray:
+        """(T, C) log odds by which the decision (T, C) on the calibrated probability (T, C) is surer than it must be to
+        be certain; below 0 it is uncertain."""
+        return each(lambda x, d: _lead(x, d) - self.margins, self._evidence(probability), decision)
+
+    def uncertain(self, probability: np.ndarray, decision: np.ndarray) -> np.ndarray:
+        """(T, C) bool, of what `spare` takes."""
+        return each(lambda x: x < 0, self.spare(probability, decision))
+
+    def _evidence(self, probability: np.ndarray) -> np.ndarray:
+        return each(lambda p: log_odds(p, self.thresholds), self._smoothed(probability))
+
+    def _decoded(self, evidence: np.ndarray) -> np.ndarray:
         if self.rules.decoder == "viterbi":
-            evidence = each(lambda p: log_odds(p, self.thresholds), probability)
             return viterbi(evidence, self.switch_cost, self.min_frames)
-        return each(lambda p: p >= self.thresholds, probability)
+        return each(lambda x: x >= 0, evidence)
 
     def _smoothed(self, probability: np.ndarray) -> np.ndarray:
         return smooth(probability, self.rules.smooth_window) if self.rules.decoder == "smooth" else probability
@@ -88,7 +108,8 @@ class Decision:
     def score(self, name: str, animal: str, guess: Guess, labels: np.ndarray) -> Scored:
         """The session with this decision applied, ready to be judged."""
         probability = self.probability(*guess)
-        return Scored(name, animal, labels, probability, self.decide(probability))
+        decided = self.decide(probability)
+        return Scored(name, animal, labels, probability, decided, self.spare(probability, decided))
 
     def as_dict(self) -> dict:
         return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in asdict(self).items()}
@@ -97,6 +118,11 @@ class Decision:
     def from_dict(cls, values: dict) -> "Decision":
         rules = Rules(**{**values["rules"], "slack": tuple(values["rules"]["slack"])})
         return cls(rules, **{k: np.asarray(v) for k, v in values.items() if k != "rules"})
+
+
+def _lead(evidence: np.ndarray, decision: np.ndarray) -> np.ndarray:
+    """Evidence (T, C) on the side of the decision (T, C)."""
+    return np.where(decision, evidence, -evidence)
 
 
 def _even_share(frames: Mapping[str, int]) -> list[tuple[str, slice]]:
@@ -151,4 +177,5 @@ def _joined(pieces: list[Scored]) -> Scored:
     if len(pieces) == 1:
         return pieces[0]
     join = lambda field: np.concatenate([getattr(p, field) for p in pieces])  # noqa: E731
-    return Scored(pieces[0].name, pieces[0].animal, join("labels"), join("probability"), join("decision"))
+    return Scored(pieces[0].name, pieces[0].animal, join("labels"), join("probability"), join("decision"),
+                  join("spare"))

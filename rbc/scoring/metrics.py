@@ -30,6 +30,8 @@ class Scored:
     """(T, C) in [0, 1]."""
     decision: np.ndarray
     """(T, C) bool or 0/1."""
+    spare: np.ndarray | None = None
+    """(T, C) log odds by which a decision is surer than it must be to be certain; below 0 it is uncertain."""
 
 
 def frame_counts(labels: np.ndarray, decision: np.ndarray) -> np.ndarray:
@@ -95,15 +97,6 @@ def brier(labels: np.ndarray, probability: np.ndarray) -> np.ndarray:
     scored = labels != NOT_SCORED
     error = np.where(scored, (probability - (labels == PRESENT)) ** 2, 0).sum(0)
     return np.where(scored.any(0), error / np.maximum(scored.sum(0), 1), np.nan)
-
-
-def reliability(labels: np.ndarray, probability: np.ndarray, bins: int = 10) -> np.ndarray:
-    """Rows (<= bins, 3) mean probability, share present, frames, of equal-mass bins of one behaviour's (T,) frames."""
-    scored = labels != NOT_SCORED
-    order = np.argsort(probability[scored], kind="stable")
-    score, truth = probability[scored][order], (labels[scored] == PRESENT)[order]
-    parts = [part for part in np.array_split(np.arange(len(order)), bins) if len(part)]
-    return np.array([(score[p].mean(), truth[p].mean(), len(p)) for p in parts]).reshape(-1, 3)
 
 
 def kappa(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -3,7 +3,9 @@
 Times are true seconds, zero at the exposure of the first video frame; the process starts earlier, with the logger.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from rbc.simulate.sizes import Size
 from rbc.simulate.world import ACTIVE, BOUTS, CALM, FOLLOWS, MOTION, World
 
 WALL_MARGIN_M = 0.08
+AS_USUAL: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,16 @@ class Habits:
     aborted: float
 
 
-def draw_habits(world: World, animal_rng: np.random.Generator, day_rng: np.random.Generator) -> Habits:
-    """Habits with the animal's budgets (20 to 40 %) times the day's (10 to 20 %)."""
+def draw_habits(
+    world: World, animal_rng: np.random.Generator, day_rng: np.random.Generator, factors: Mapping[str, float] = AS_USUAL
+) -> Habits:
+    """Habits with the animal's budgets (20 to 40 %) times the day's (10 to 20 %) times what is planted: how many times
+    as readily it begins the behaviours in `factors`."""
     animal_sd, day_sd = animal_rng.uniform(*world.budget_sd), day_rng.uniform(*world.day_sd)
     budget = {}
     for name in BOUTS:
         animal = np.clip(animal_sd * animal_rng.standard_normal(), -0.6, 0.6)
-        budget[name] = float(np.exp(animal + day_sd * day_rng.standard_normal()))
+        budget[name] = factors.get(name, 1.0) * float(np.exp(animal + day_sd * day_rng.standard_normal()))
     return Habits(budget, 60.0 * animal_rng.uniform(*world.habituation_min), animal_rng.uniform(*world.aborted))
 
 

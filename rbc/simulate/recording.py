@@ -1,13 +1,14 @@
 """One simulated session: rat, movement, sensors, annotators, truth, written below a folder."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from rbc.simulate import body, writer
 from rbc.simulate.annotator import annotate, draw_annotator
-from rbc.simulate.behaviour import draw_bouts, draw_habits
+from rbc.simulate.behaviour import AS_USUAL, draw_bouts, draw_habits
 from rbc.simulate.camera import draw_camera, draw_frames
 from rbc.simulate.chance import inside, stream
 from rbc.simulate.imu import draw_clock, record
@@ -20,8 +21,11 @@ TAIL_S = 3.0
 """The logger runs on after the video."""
 
 
-def write_session(root: Path, plan: Plan, world_name: str, size_name: str, seed: int) -> dict[str, object]:
-    """Manifest row of a session whose files now lie below `root`, in the folders of writer.FOLDERS."""
+def write_session(
+    root: Path, plan: Plan, world_name: str, size_name: str, seed: int, factors: Mapping[str, float] = AS_USUAL
+) -> dict[str, object]:
+    """Manifest row of a session whose files now lie below `root`, in the folders of writer.FOLDERS; `factors` as of
+    draw_habits."""
     world, size = WORLDS[world_name], SIZES[size_name]
     animal, arena, mount = plan.animal, plan.name.split("_")[1], "back" if plan.animal in world.back_animals else "head"
 
@@ -32,7 +36,7 @@ def write_session(root: Path, plan: Plan, world_name: str, size_name: str, seed:
     build = chance(animal)
     scale = float(np.exp(np.clip(world.size_sd * build.standard_normal(), -0.077, 0.077)))
     tempo = build.uniform(*world.tempo) * world.tempo_factor
-    habits = draw_habits(world, build, chance(plan.name, "day"))
+    habits = draw_habits(world, build, chance(plan.name, "day"), factors)
     # what happens
     rng = chance(plan.name, "movement")
     half_m, stop_s = world.arena_half_m[arena], 60 * plan.minutes

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rbc.scoring import decision as decisions
+from rbc.scoring.calibration import logit
 from rbc.scoring.decision import Decision, Rules, cross_fitted
 
 EVERY_RULE = [Rules(), Rules("smooth", 5, (3, 2)), Rules("viterbi", 1, (2, 0))]
@@ -36,6 +38,26 @@ def test_a_decision_survives_json_and_decides_the_same(rules):
     np.testing.assert_array_equal(one.probability, two.probability)
     np.testing.assert_array_equal(one.decision, two.decision)
     assert one.decision.dtype == bool and one.decision.shape == (400, 2)
+
+
+def test_a_model_saved_without_margins_has_the_usual_one():
+    guesses, labels = world()
+    values = Decision.fit(guesses, labels, Rules()).as_dict()
+    values.pop("margins")
+    assert Decision.from_dict(values).margins == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("rules", EVERY_RULE, ids=lambda r: r.decoder)
+def test_uncertain_is_what_lies_near_its_threshold_or_was_overruled(rules):
+    guesses, labels = world()
+    decision = replace(Decision.fit(guesses, labels, rules), margins=np.array([0.5, 0.2]))
+    scored = decision.score("F5D1", "F5", guesses["F5D1"], labels["F5D1"])
+    smoothed = decision._smoothed(scored.probability)
+    above = logit(smoothed) - logit(decision.thresholds)
+    wanted = (np.abs(above) < [0.5, 0.2]) | ((above >= 0) != scored.decision)
+    np.testing.assert_array_equal(decision.uncertain(scored.probability, scored.decision), wanted)
+    np.testing.assert_array_equal(scored.spare < 0, wanted)
+    assert 0 < wanted.mean() < 0.5
 
 
 @pytest.mark.parametrize("rules", EVERY_RULE, ids=lambda r: r.decoder)
@@ -100,6 +122,7 @@ def test_no_animal_meets_settings_that_its_own_labels_made(rules):
     for name in ("F5D1", "F5D2"):
         np.testing.assert_array_equal(after[name].probability, before[name].probability)
         np.testing.assert_array_equal(after[name].decision, before[name].decision)
+        np.testing.assert_array_equal(after[name].spare, before[name].spare)
         np.testing.assert_array_equal(after[name].labels, planted[name])
     for name in ("M4D1", "F6D1"):
         assert np.abs(after[name].probability - before[name].probability).max() > 1e-3

@@ -7,7 +7,7 @@ from sklearn.metrics import (
 )
 
 from rbc.scoring.metrics import (
-    Scored, average_precision, brier, f1_scores, frame_counts, kappa, macro_interval, precision_recall, reliability,
+    Scored, average_precision, brier, f1_scores, frame_counts, kappa, macro_interval, precision_recall,
     scoreboard, without_borders,
 )
 
@@ -68,15 +68,6 @@ def test_an_early_onset_costs_strict_f1_and_not_the_collared_one():
     f1 = scoreboard([Scored("s", "a", labels, early.astype(float), early)], ["walk"], rate_hz=50)["f1"]
     assert f1["macro"] == pytest.approx(0.9, abs=0.01)
     assert f1["macro_collar"] == 1
-
-
-def test_reliability_has_equal_mass_and_honest_means():
-    rng = np.random.default_rng(0)
-    probability = rng.random(20_000)
-    labels = (rng.random(20_000) < probability).astype(np.int8)
-    rows = reliability(labels, probability, bins=8)
-    assert set(rows[:, 2]) == {2500}
-    np.testing.assert_allclose(rows[:, 0], rows[:, 1], atol=0.03)
 
 
 def test_the_interval_is_over_animals_and_pairs_them():

@@ -29,6 +29,16 @@ def test_shares_are_those_of_a_rat(tracks, name):
     assert SHARES[name][0] < tracks[name].mean() < SHARES[name][1]
 
 
+def test_a_planted_factor_changes_what_it_names_and_draws_nothing_anew():
+    usual, same, more = (draw_habits(WORLD, stream(0, "a"), stream(0, "d"), *factors)
+                         for factors in ((), ({},), ({"grooming": 3.0},)))
+    assert usual == same
+    assert more.budget == usual.budget | {"grooming": 3 * usual.budget["grooming"]}
+    spent = [sum(b.length for b in draw_bouts(WORLD, SIZES["default"], habits, 0.3, 0.0, 3600.0, stream(0, "b"))[0]
+                 if b.behaviour == "grooming") for habits in (usual, more)]
+    assert spent[1] > 1.5 * spent[0]
+
+
 def test_background_has_its_share(tracks):
     assert 0.05 < 1 - np.any([tracks[name] for name in BEHAVIOURS], axis=0).mean() < 0.15
 
