@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rbc.device import placed
 from rbc.learning import losses
 from rbc.learning.ranks import divided
 from rbc.learning.training import Chance, fit
@@ -35,7 +36,7 @@ def window_statistics(latent: Tensor, features: Tensor, window: int, start: int,
     step, width = step_of(window), latent.shape[1]
     first, last = start // step * step, -(-(stop - 1) // step) * step
     before = window - 1 if causal else window // 2
-    frames = torch.arange(first - before, last - before + window).clamp(0, len(latent) - 1)
+    frames = torch.arange(first - before, last - before + window, device=latent.device).clamp(0, len(latent) - 1)
     size = math.gcd(window, window // 2, step)  # of blocks that windows are made of
     x = torch.cat([latent[frames], features[frames]], 1).unflatten(0, (-1, size))  # (blocks, size, D + F)
     means = x.mean(1)
@@ -116,7 +117,7 @@ class WindowMlp(nn.Module):
         bias = torch.logit(prevalence.clamp(1e-3, 1 - 1e-3))
         with torch.no_grad():
             for head in self.heads:
-                head[-1].bias.copy_(bias.expand_as(head[-1].bias))
+                head[-1].bias.copy_(bias)
 
     @torch.inference_mode()
     def probability(self, read: Read, start: int = 0, stop: int | None = None) -> np.ndarray:
@@ -132,7 +133,8 @@ class WindowMlp(nn.Module):
              stop: int) -> np.ndarray:
         """(n, C) probabilities by one head, as of `probability`."""
         first, *others = self.heads[m].eval()
-        x = self._first(first, torch.as_tensor(latent), torch.as_tensor(features), start, stop)
+        latent, features = (torch.as_tensor(x).to(first.weight) for x in (latent, features))
+        x = self._first(first, latent, features, start, stop)
         for layer in others:
             x = layer(x)
         return torch.sigmoid(x).mean(0).cpu().numpy()  # of logits (E, n, C)
@@ -199,11 +201,11 @@ def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight
     def step(_: int) -> dict[str, Tensor]:
         ticket = torch.rand(batch_size, generator=chance.generator, dtype=torch.double) * odds[-1]
         drawn = rows[torch.searchsorted(odds, ticket).clamp_max(len(rows) - 1)]
-        said = divided(lambda own: mlp([head[own].float() for head in x]).transpose(0, 1), drawn)  # (N, E, M, C)
-        logits = said.transpose(0, 1)
+        said = divided(lambda own: mlp([placed(head[own]).float() for head in x]).transpose(0, 1), drawn)
+        logits = said.transpose(0, 1)  # (E, N, M, C)
         share = weight[drawn][None, :, None] * there[drawn].float()[None, :, :, None]
-        share = share * learns[:, group[drawn], None, None]
-        aim = target[drawn][None, :, None].expand_as(logits)
+        share = placed(share * learns[:, group[drawn], None, None])
+        aim = placed(target[drawn])[None, :, None].expand_as(logits)
         return {"bce": losses.asymmetric_loss(logits, aim, share.expand_as(logits), negative_focus)}
 
     history = fit(mlp, step, steps=epochs * per_epoch, lr=lr, weight_decay=weight_decay, weights={"bce": 1.0},
@@ -230,6 +232,6 @@ def second_opinion(mlp: WindowMlp, frames: tuple[Tensor, ...], left_out: Tensor)
     parts = []
     for start in range(0, len(group), WindowMlp.CHUNK):
         here = slice(start, start + WindowMlp.CHUNK)
-        said = torch.sigmoid(mlp([head[here].float() for head in x]))  # (E, n, M, C)
-        parts.append((said * judge[:, group[here], None, None]).sum(0))
+        said = torch.sigmoid(mlp([placed(head[here]).float() for head in x]))  # (E, n, M, C)
+        parts.append((said * placed(judge[:, group[here], None, None])).sum(0).cpu())
     return torch.cat(parts).numpy()
