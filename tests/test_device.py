@@ -14,6 +14,7 @@ from rbc.learning.selftraining import self_train
 from rbc.learning.training import Chance
 from rbc.scoring.decision import Decision, Rules
 from rbc.scoring.splits import Ledger
+from rbc.streaming import Stream
 
 SESSIONS = {n: tiny.session(n, 300, seed=i) for i, n in enumerate(("F1D1", "M1D1"))}
 
@@ -94,7 +95,11 @@ def everything_said(scratch) -> dict[str, np.ndarray]:
     made = Classifier.load(scratch)
     guesses = made.guess(SESSIONS)
     adapted = made.adapted(SESSIONS, guesses)
-    return {"latents": encoded["M1D1"].latents, "said": said["M1D1"], "read": mlp.probability(encoded["M1D1"].read),
+    stream = Stream(made, 80.0)
+    rows = np.random.default_rng(0).normal(size=(20, len(stream.columns)))
+    streamed = np.concatenate([*map(stream.push, rows), stream.finish()])
+    return {"streamed": streamed, "latents": encoded["M1D1"].latents, "said": said["M1D1"],
+            "read": mlp.probability(encoded["M1D1"].read),
             "guess": guesses["M1D1"][0], "adapted": adapted["M1D1"][0]}
 
 

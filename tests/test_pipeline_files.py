@@ -37,7 +37,7 @@ WINGS = {
     "learning": {"device", "features", "inference", "network", "recordings", "scoring", "signals"},
     "classifier": {"artifacts", "device", "inference", "learning", "network", "outputs", "recordings", "rooms",
                    "scoring"},
-    "remembering": {"network"},
+    "remembering": {"learning", "network"},
     "streaming": {"classifier", "features", "inference", "remembering", "signals"},
     "experiment": {"outputs", "params", "recordings", "scoring", "signals"},
     "evaluation": {"classifier", "figures", "params", "recordings", "scoring"},

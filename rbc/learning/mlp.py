@@ -97,16 +97,21 @@ class WindowMlp(nn.Module):
                  hidden_dim: int, members: int, dropout: float = 0.3, causal: bool = False):
         super().__init__()
         self.windows, self.members, self.causal = tuple(windows), members, causal
+        self.d_model, self.features = d_model, features
         self.step = max(map(step_of, windows), default=1)
         widest = max(windows, default=0) // (1 if causal else 2)
         self.reach = -(-(widest + self.step) // self.step) * self.step  # frames to each side, or back
-        widths = [d_model * (1 + 3 * len(windows)) + f * (1 + 2 * len(windows)) for f in (*features, sum(features))]
         # one product for the wide inputs that members share, then each its own hidden units
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(width, members * hidden_dim), nn.GELU(), nn.Dropout(dropout),
+            nn.Sequential(nn.Linear(sum(self.parts(m)), members * hidden_dim), nn.GELU(), nn.Dropout(dropout),
                           MemberLinear(members, hidden_dim, behaviours))
-            for width in widths
+            for m in range(3)
         )
+
+    def parts(self, m: int) -> list[int]:
+        """Widths of what head m reads: the frame itself, then the statistics over each window."""
+        width = self.d_model + (*self.features, sum(self.features))[m]
+        return [width] + [2 * width + self.d_model] * len(self.windows)
 
     def forward(self, inputs: list[Tensor]) -> Tensor:
         """Logits (E, N, M, C) of the heads' inputs (N, I)."""
@@ -134,18 +139,18 @@ class WindowMlp(nn.Module):
         """(n, C) probabilities by one head, as of `probability`."""
         first, *others = self.heads[m].eval()
         latent, features = (torch.as_tensor(x).to(first.weight) for x in (latent, features))
-        x = self._first(first, latent, features, start, stop)
+        x = self._first(m, latent, features, start, stop)
         for layer in others:
             x = layer(x)
         return torch.sigmoid(x).mean(0).cpu().numpy()  # of logits (E, n, C)
 
-    def _first(self, layer: nn.Linear, latent: Tensor, features: Tensor, start: int, stop: int) -> Tensor:
+    def _first(self, m: int, latent: Tensor, features: Tensor, start: int, stop: int) -> Tensor:
         """What the first layer makes of `head_inputs`: of a line between two places it makes the line between what it
         makes of them, so that few places of the wide windows go through it."""
-        rows, width = torch.cat([latent[start:stop], features[start:stop]], 1), latent.shape[1] + features.shape[1]
+        layer, rows = self.heads[m][0], torch.cat([latent[start:stop], features[start:stop]], 1)
         if not self.windows:
             return layer(rows)
-        own, *wide = layer.weight.split([width] + [2 * width + latent.shape[1]] * len(self.windows), 1)
+        own, *wide = layer.weight.split(self.parts(m), 1)
         made, coarse = None, self.step  # (P, E H) at every `coarse`-th frame
         for window, weight in sorted(zip(self.windows, wide, strict=True), key=lambda pair: -pair[0]):
             places = window_statistics(latent, features, window, start, stop, self.causal)
