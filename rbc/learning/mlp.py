@@ -206,7 +206,7 @@ def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight
     def step(_: int) -> dict[str, Tensor]:
         ticket = torch.rand(batch_size, generator=chance.generator, dtype=torch.double) * odds[-1]
         drawn = rows[torch.searchsorted(odds, ticket).clamp_max(len(rows) - 1)]
-        said = divided(lambda own: mlp([placed(head[own]).float() for head in x]).transpose(0, 1), drawn)
+        said = divided(lambda own: mlp(taken(x, own)).transpose(0, 1), drawn)
         logits = said.transpose(0, 1)  # (E, N, M, C)
         share = weight[drawn][None, :, None] * there[drawn].float()[None, :, :, None]
         share = placed(share * learns[:, group[drawn], None, None])
@@ -216,6 +216,11 @@ def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight
     history = fit(mlp, step, steps=epochs * per_epoch, lr=lr, weight_decay=weight_decay, weights={"bce": 1.0},
                   chance=chance, scratch=scratch, name=name, teacher=teacher, ema=0.98, epoch_steps=per_epoch)
     return teacher, history
+
+
+def taken(inputs: list[Tensor], rows: Tensor | slice) -> list[Tensor]:
+    """Inputs (n, I) of every head as the MLP takes them, of some rows of the gathered (N, I) half."""
+    return [placed(x[rows]).float() for x in inputs]
 
 
 def odds_of_frames(target: Tensor, weight: Tensor, balance: float) -> Tensor:
@@ -237,6 +242,6 @@ def second_opinion(mlp: WindowMlp, frames: tuple[Tensor, ...], left_out: Tensor)
     parts = []
     for start in range(0, len(group), WindowMlp.CHUNK):
         here = slice(start, start + WindowMlp.CHUNK)
-        said = torch.sigmoid(mlp([placed(head[here]).float() for head in x]))  # (E, n, M, C)
+        said = torch.sigmoid(mlp(taken(x, here)))  # (E, n, M, C)
         parts.append((said * placed(judge[:, group[here], None, None])).sum(0).cpu())
     return torch.cat(parts).numpy()
