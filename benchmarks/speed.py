@@ -1,10 +1,8 @@
-"""How fast the method infers and learns: frames per second, and what share of the machine's arithmetic that is.
+"""How fast the method infers: frames per second, and what share of the machine's arithmetic that is.
 
 T frames, N windows of a batch, L frames of a window, D latent, M heads, F features.
 """
 
-import copy
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,25 +14,15 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from rbc.classifier import Classifier
-from rbc.experiment import Experiment
 from rbc.features import imu_features, pose_features
 from rbc.inference import CHUNK, halo, one_thread, read_part, scaled_features, side_by_side
-from rbc.learning.crops import Corpus
-from rbc.learning.finetuning import finetune
-from rbc.learning.mlp import train_mlp
-from rbc.learning.pretraining import pretrain
-from rbc.learning.training import Chance
-from rbc.params import Params
 from rbc.recordings.session import Session
-from rbc.scoring.calibration import folds
-from rbc.scoring.splits import Ledger
 from rbc.signals import session_crop
 from rbc.streaming import Stream
 
 WINDOWS = (16, 32, 64, 128)
 BATCHES = (16, 64, 256)
 PEAK_SIZE = 2048
-WARM, MEASURED = 4, 8  # steps of training
 
 
 def seconds(work: Callable[[], object], times: int = 3) -> float:
@@ -138,53 +126,3 @@ def pushes(classifier: Classifier, session: Session) -> dict[str, float]:
     p50, p99, mean = (*np.percentile(taken[stream.look_ahead :], [50, 99]), np.mean(taken[stream.look_ahead :]))
     return {"p50": 1e3 * p50, "p99": 1e3 * p99, "mean": 1e3 * mean,
             "look_ahead_s": stream.look_ahead / stream.recipe.rate_hz}
-
-
-def training(params: Params, experiment: Experiment, classifier: Classifier) -> dict[str, float]:
-    """Frames per second of each stage's steps with the usual settings, forward and backward, each view counted."""
-    classifier = copy.deepcopy(classifier)
-    model, roles = classifier.model, experiment.roles
-    views = experiment.labels("train")
-    everything = Corpus(experiment.seen, model.recipe, model.setups, Ledger(), roles)
-    labelled = Corpus(experiment.of("train"), model.recipe, model.setups, Ledger(), roles, views)
-    augmented = {"augmentation": params.augment.model_dump(exclude={"time_warp"}),
-                 "precision": params.compute.precision, "time_warp": params.augment.time_warp}
-
-    def pretraining(steps: int, scratch: Path) -> None:
-        settings = params.pretrain.model_dump(exclude={"sessions"}) | {"steps": steps}
-        pretrain(model.network, everything, **settings, **augmented, chance=Chance(0), scratch=scratch)
-
-    def finetuning(steps: int, scratch: Path) -> None:
-        left_out = {"onset_slack_s", "offset_slack_s", "dwa", "dwa_temperature"}
-        settings = params.finetune.model_dump(exclude=left_out) | {"steps": steps, "dwa_temperature": None}
-        finetune(model.network, labelled, everything, **settings, **augmented, chance=Chance(0), scratch=scratch)
-
-    def mlp_training(steps: int, scratch: Path) -> None:
-        settings, mlp = params.train_mlp, classifier.mlp
-        frames, count = 4 * settings.batch_size, len(experiment.behaviours)
-        inputs = [torch.randn(frames, head[0].in_features).half() for head in mlp.heads]
-        target = torch.zeros(frames, count)
-        gathered = *inputs, torch.ones(frames, 3, dtype=torch.bool), torch.zeros(frames, dtype=torch.long)
-        train_mlp(mlp, gathered, target, torch.ones_like(target), torch.from_numpy(folds(2, settings.members)),
-                  epochs=steps // 4, batch_size=settings.batch_size, lr=settings.lr, weight_decay=settings.weight_decay,
-                  balance=settings.balance, negative_focus=params.finetune.negative_focus, chance=Chance(0),
-                  scratch=scratch, name="train_mlp")
-
-    frames = {
-        "pretrain": 2 * params.pretrain.batch_size * params.pretrain.crop_frames,
-        "finetune": (params.finetune.batch_size + params.finetune.batch_size // 2) * params.finetune.crop_frames,
-        "train_mlp": params.train_mlp.batch_size,
-    }
-    return {name: frames[name] / step_s(work)
-            for name, work in zip(frames, (pretraining, finetuning, mlp_training), strict=True)}
-
-
-def step_s(train: Callable[[int, Path], None]) -> float:
-    """Seconds of a step of training, what it takes to begin left out."""
-    taken = []
-    for steps in (WARM, WARM + MEASURED):
-        with tempfile.TemporaryDirectory() as scratch:
-            begin = time.perf_counter()
-            train(steps, Path(scratch))
-            taken.append(time.perf_counter() - begin)
-    return (taken[1] - taken[0]) / MEASURED

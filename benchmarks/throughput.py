@@ -18,7 +18,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.speed import decide, matmul_peak, operations, profile, pushes, seconds, training, windowed
+from benchmarks.speed import decide, matmul_peak, operations, profile, pushes, seconds, windowed
+from benchmarks.steps import PARTS, inference_shares, speeds, step_shares, trainings
 from benchmarks.tiled import HOURS, SESSION_MINUTES, tile, tiny_world, untaught
 from rbc.classifier import Classifier
 from rbc.outputs import write_json, write_text
@@ -28,6 +29,7 @@ from rbc.recordings.session import Session
 FRAMES_PER_HOUR = 180_000
 QUICK = "1h", "24h"
 SESSIONS = (1, 2, 4)
+SHARED = *PARTS, "forward", "other"
 NOTES = {"labelled_minutes": 0.0, "adapt": True}
 
 
@@ -69,7 +71,7 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
     hours = {name: HOURS[name] for name in (QUICK if quick else HOURS)}
     long = lengths(root / "model", session, hours, root, params)
     piece, dense = tile(session, int(FRAMES_PER_HOUR * SESSION_MINUTES / 60), root / "piece"), long["24h"]["frames_per_s"]
-    window_s, batches = windowed(classifier, session)
+    window_s, batches, stages = *windowed(classifier, session), trainings(params, experiment, classifier)
     peak, per_frame = matmul_peak(), operations(classifier, Session.load(piece))
     return {
         "inference": {
@@ -81,7 +83,9 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
         "profile_us_per_frame": profile(classifier, Session.load(piece)),
         "stream_ms": pushes(classifier, session),
         "causal_stream_ms": pushes(untaught(causal(params), experiment), session),
-        "training": training(params, experiment, classifier),
+        "training": speeds(params, stages),
+        "training_profile": {name: step_shares(train) for name, train in stages.items()}
+        | {"inference": inference_shares(classifier, Session.load(piece))},
         "matmul": {"peak_gflop_per_s": peak / 1e9, "mflop_per_frame": per_frame / 1e6},
         "sessions_s": {n: seconds(lambda: [decide(classifier, piece, adapt) for _ in range(n)], 1)  # noqa: B023
                        for n in SESSIONS},
@@ -128,6 +132,11 @@ def page(done: dict) -> str:
         f" {at_once['p50']:.2f} and {at_once['p99']:.2f} ms, and looks {at_once['look_ahead_s']:.0f} s ahead.",
         "", "| training, forward and backward, each view counted | frames/s |", "|---|---|",
         *(f"| {stage} | {speed:,.0f} |" for stage, speed in done["training"].items()),
+        "", f"| share of a step's time | {' | '.join(SHARED)} |", "|---" * (1 + len(SHARED)) + "|",
+        *(f"| {stage} | {' | '.join(f'{shares.get(part, 0):.0%}' for part in SHARED)} |"
+          for stage, shares in done["training_profile"].items()),
+        "", "Crops are cut from mapped files; forward counts losses too; other is the loop itself. Of inference, a chunk"
+        " from files to the heads' probabilities.",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

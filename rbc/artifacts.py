@@ -9,6 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from rbc.device import placed
 from rbc.features import imu_width, pose_width
 from rbc.network.network import Network
 from rbc.signals import Recipe
@@ -34,7 +35,7 @@ class Model:
         recipe = replace(recipe, causal=architecture["causal"])
         known = {k: v for k, v in architecture.items() if k != "hidden_dim"}
         network = Network(imu_width(recipe), pose_width(recipe), len(behaviours), len(setups), **known)
-        return cls(network, recipe, behaviours, setups, architecture)
+        return cls(placed(network), recipe, behaviours, setups, architecture)
 
     def row(self, setup: str) -> int:
         """The adapter row of a setup; 0, the shared map, for one never seen."""

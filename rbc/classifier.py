@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 
 from rbc.artifacts import NETWORK, Model, load_model, load_tensors, save_adapters, save_network
+from rbc.device import placed
 from rbc.inference import CHUNK, VISITOR, ClassMap, adapt, heads_there, looked_at, read_part, side_by_side
 from rbc.learning.mlp import WindowMlp
 from rbc.network.heads import HEADS
@@ -102,7 +103,7 @@ class Classifier:
                         model.architecture["hidden_dim"], shape["members"], causal=model.architecture["causal"])
         mlp.load_state_dict({k.removeprefix("mlp."): v for k, v in tensors.items() if k.startswith("mlp.")})
         class_map = tensors["class_map.imu"], tensors["class_map.pose"]
-        return cls(model, mlp, class_map, Decision.from_dict(read_recipe(folder)["decision"]))
+        return cls(model, placed(mlp), class_map, Decision.from_dict(read_recipe(folder)["decision"]))
 
 
 @contextmanager

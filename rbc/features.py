@@ -27,11 +27,11 @@ def imu_features(crop: Crop, recipe: Recipe) -> Tensor:
         gravity = recipe.mean(acc, 0.5)
         moving = acc - gravity
         columns += [acc / GRAVITY, gravity / gravity.norm(dim=-1, keepdim=True).clamp_min(1.0), moving / GRAVITY, gyro / 5]
-        columns += [recipe.mean(gyro, 0.2) / 5]
-        for signal in (moving / GRAVITY, gyro / 5):
-            energy = (signal**2).sum(-1, keepdim=True)
-            columns += [_log(recipe.mean(energy, s)) for s in (0.1, 0.2, 1.0)]
-        columns += [acc.norm(dim=-1, keepdim=True) / GRAVITY - 1]
+        signals = torch.stack([moving / GRAVITY, gyro / 5], -2)  # (B, T, 2, 3)
+        energies = (signals**2).sum(-1)  # (B, T, 2)
+        turning, middle = recipe.means([gyro, energies], 0.2)
+        agitation = torch.stack([recipe.mean(energies, 0.1), middle, recipe.mean(energies, 1.0)], -1)  # (B, T, 2, 3)
+        columns += [turning / 5, _log(agitation).flatten(-2), acc.norm(dim=-1, keepdim=True) / GRAVITY - 1]
     return torch.cat([*columns, crop.bands, crop.ready_imu], dim=-1)  # (B, T, F)
 
 
@@ -55,19 +55,18 @@ def pose_features(crop: Crop, recipe: Recipe) -> Tensor:
         return (axes * vectors[..., None, :]).sum(-1)
 
     places = egocentric(points - centre[:, :, None])  # (B, T, K, 2)
-    motion = recipe.change(points)  # (B, T, K, 2) body lengths / s
-    own = recipe.change(places)
-    travel = egocentric(recipe.change(recipe.mean(centre, 0.2)))
+    motion, own = recipe.change(torch.stack([points, places], 2)).unbind(2)  # (B, T, K, 2) body lengths / s
     agitation = (own**2).sum(-1)  # (B, T, K)
-    turn_trunk, turn_head = recipe.turning(trunk), recipe.turning(head)  # (B, T, 1)
+    agitated, path = recipe.means([agitation, centre], 0.2)
+    travel = egocentric(recipe.change(path))
+    turns = torch.cat([recipe.turning(trunk), recipe.turning(head)], -1)  # (B, T, 2)
     relative = egocentric(head / head.norm(dim=-1, keepdim=True).clamp_min(1e-3))  # cos, sin of head on trunk
     sizes = torch.cat([trunk.norm(dim=-1, keepdim=True), head.norm(dim=-1, keepdim=True)], -1)
+    agitated_long, travel_long, sizes_long, missing_long = recipe.means([agitation, travel, sizes, missing], 1.0)
     columns = [
-        places.flatten(-2), egocentric(motion).flatten(-2) / 3, _log(recipe.mean(agitation, 0.2)),
-        _log(recipe.mean(agitation, 1.0)), travel, _log((travel**2).sum(-1, keepdim=True)),
-        recipe.mean(travel, 1.0), turn_trunk / 3, turn_head / 3,
-        recipe.mean(turn_trunk, 0.5) / 3, recipe.mean(turn_head, 0.5) / 3,
-        relative, sizes, recipe.mean(sizes, 1.0), missing, recipe.mean(missing, 1.0),
+        places.flatten(-2), egocentric(motion).flatten(-2) / 3, _log(agitated), _log(agitated_long), travel,
+        _log((travel**2).sum(-1, keepdim=True)), travel_long, turns / 3, recipe.mean(turns, 0.5) / 3,
+        relative, sizes, sizes_long, missing, missing_long,
     ]
     if recipe.others:
         ends = crop.other[..., :2] / crop.body_length_px[:, None, None, None]  # (B, T, 2, 2) body lengths

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rbc.device import placed
 from rbc.features import imu_features, part_features, pose_features
 from rbc.network.adapter import Adapter
 from rbc.network.network import Network
@@ -75,11 +76,10 @@ class Part:
 @torch.inference_mode()
 def read_part(network: Network, session: Session, recipe: Recipe, row: int, part: slice) -> Part:
     """What is read in a slice of frames, whatever the session it is cut from; `row` is the adapter's."""
-    device = next(network.parameters()).device
     margin = halo(network, recipe)
     first = (part.start - margin) // network.GRID * network.GRID  # the network's segments lie on an absolute grid
     inner = slice(part.start - first, part.stop - first)
-    crop = session_crop(session, first, part.stop + margin, recipe, row).map(lambda x: x.to(device))
+    crop = session_crop(session, first, part.stop + margin, recipe, row).map(placed)
     scaled = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
     latents = network(*scaled, crop.there, crop.setup).three
     features = network.shifted(scaled, crop.there, crop.setup)
@@ -141,9 +141,9 @@ def heads_there(there: np.ndarray) -> np.ndarray:
 @torch.inference_mode()
 def features_of(network: Network, session: Session, recipe: Recipe, part: slice) -> tuple[Tensor, Tensor]:
     """Scaled features (n, F) of both modalities in a slice of frames, NaN where missing."""
-    features = network.scale(*part_features(session, recipe, part))
+    imu, pose = network.scale(*map(placed, part_features(session, recipe, part)))
     let_go(*vars(session).values())
-    return features
+    return imu.cpu(), pose.cpu()
 
 
 def scaled_features(network: Network, session: Session, recipe: Recipe) -> tuple[Tensor, Tensor]:
@@ -198,7 +198,7 @@ def adapt(network: Network, class_map: ClassMap, session: Session, recipe: Recip
     makes expect, `said` in parts (slice, (n, C)), shrunk as if `prior_s` seconds without deviation had been seen:
     class-conditional, so that a session in which the rat did other things is not pulled to the others' marginals.
     """
-    total, count = ([torch.zeros_like(a.mean, dtype=torch.float64) for a in network.adapters] for _ in range(2))
+    total, count = ([torch.zeros(len(a.mean), dtype=torch.float64) for a in network.adapters] for _ in range(2))
     for part, probability in said:
         soft = torch.as_tensor(np.asarray(probability), dtype=torch.float32)
         design = torch.cat([soft, torch.ones(len(soft), 1)], 1)

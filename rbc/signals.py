@@ -69,6 +69,10 @@ class Recipe:
         """Running mean of (B, T, ...)."""
         return running_mean(x, self.frames(seconds), self.causal)
 
+    def means(self, signals: list[Tensor], seconds: float) -> tuple[Tensor, ...]:
+        """Running means of signals (B, T, F), taken together."""
+        return self.mean(torch.cat(signals, -1), seconds).split([x.shape[-1] for x in signals], -1)
+
     def change(self, x: Tensor) -> Tensor:
         """Change of (B, T, ...) per second."""
         return difference(x, self.step, self.causal) * self.rate_hz / (2 * self.step)

@@ -2,12 +2,13 @@
 
 They are those of the whole session without adaptation. Blocks of n frames climb from floor to floor: features,
 encoders, fusion, MLP. A floor keeps as many blocks around the one it works on as decide it, so that each is worked out
-once; what a block costs is spread over the pushes of the next one, a step each. Blocks of a causal model are single
-frames, which wait for nothing.
+once; what a block costs is spread over the pushes of the next one, a step each. Frames of a causal model wait for
+nothing: each is worked out as it comes, by parts that remember. Streams stay on the CPU.
 
 n frames of a block, F features, D latent, M heads, C behaviours.
 """
 
+import copy
 from collections import deque
 from collections.abc import Iterator
 
@@ -18,7 +19,7 @@ from torch import Tensor
 from rbc.classifier import Classifier
 from rbc.features import imu_features, pose_features
 from rbc.inference import Part
-from rbc.remembering import remembering
+from rbc.remembering import SteppedMlp, SteppedNetwork
 from rbc.signals import ENDS, IMU_CHANNELS, Crop, Recipe, is_there
 
 STEPS = 9  # of a block: features of two modalities, two encoders, fusion, MLP of three heads, decision
@@ -39,28 +40,31 @@ class Stream:
     def __init__(self, classifier: Classifier, body_length_px: float):
         self.classifier, self.recipe = classifier, classifier.model.recipe
         self.causal, self.body_length_px = self.recipe.causal, float(body_length_px)
-        self.columns, network = columns(self.recipe), classifier.model.network.eval()
+        self.columns = columns(self.recipe)
         if self.causal:
-            self.network, self.block = remembering(network), 1
-            around = self.recipe.reach, 0, -min(network.fusion.imu_asks.offsets)
-        else:
-            self.network, self.block = network, network.GRID  # a block is a whole segment of the alignment heads
-            reaches = self.recipe.reach, network.imu_encoder.context, network.fusion.context - self.block
-            around = [-(-n // self.block) for n in reaches]
-        self.signals, self.features, self.encoded = (deque(maxlen=n + 1 + n * (not self.causal)) for n in around)
+            self.network, self.mlp = SteppedNetwork(classifier.model.network), SteppedMlp(classifier.mlp)
+            self.around, self.look_ahead = self._nothing(self.recipe.reach + 1), 0  # the last samples
+            return
+        self.network, self.mlp = (copy.deepcopy(x).cpu().eval() for x in (classifier.model.network, classifier.mlp))
+        self.block = self.network.GRID  # a whole segment of the alignment heads
+        reaches = self.recipe.reach, self.network.imu_encoder.context, self.network.fusion.context - self.block
+        around = [-(-n // self.block) for n in reaches]
+        self.signals, self.features, self.encoded = (deque(maxlen=2 * n + 1) for n in around)
         self.read: list[Tensor] = []  # latents, features and there (n, ...) of the frames from `first` on
         self.first = self.said = self.frames = 0  # frame at which `read` begins, frames said, frames pushed
-        self.above = 0 if self.causal else sum(around)  # blocks that a block waits for before the MLP reads it
-        self.look_ahead = 0 if self.causal else (self.above + 1) * self.block + self.classifier.mlp.reach + STEPS
+        self.above = sum(around)  # blocks that a block waits for before the MLP reads it
+        self.look_ahead = (self.above + 1) * self.block + self.mlp.reach + STEPS
         self.waiting: list[np.ndarray] = []
         self.work: Iterator[np.ndarray | None] = iter(())
-        for _ in range(sum(around)):  # nothing is there before the first frame
+        for _ in range(self.above):  # nothing is there before the first frame
             list(self._climb(self._nothing(self.block)))
 
     @torch.inference_mode()
     def push(self, sample: np.ndarray) -> np.ndarray:
         """Probabilities (k, C) of the k = 0 or more frames that follow those already said; `sample` holds `columns`,
         NaN where missing."""
+        if self.causal:
+            return self._at_once(sample)
         self.waiting.append(np.asarray(sample, np.float32))
         self.frames += 1
         said = next(self.work, None)
@@ -68,13 +72,13 @@ class Stream:
             rest = [x for x in self.work if x is not None]
             assert not rest, "a block takes more steps than it has frames"
             self.work, self.waiting = self._climb(np.stack(self.waiting)), []
-            if self.causal:
-                *_, said = self.work
         return self._nobody() if said is None else said
 
     @torch.inference_mode()
     def finish(self) -> np.ndarray:
         """Probabilities (k, C) of the frames not yet said, of which the last is the session's last."""
+        if self.causal:
+            return self._nobody()
         said = [x for x in self.work if x is not None]
         rest = np.array(self.waiting, np.float32).reshape(-1, len(self.columns))
         blocks = -(-len(rest) // self.block) + self.above
@@ -82,6 +86,14 @@ class Stream:
         for block in follow.reshape(blocks, self.block, len(self.columns)):
             said += [x for x in self._climb(block, self.frames) if x is not None]
         return np.concatenate([self._nobody(), *said])
+
+    def _at_once(self, sample: np.ndarray) -> np.ndarray:
+        """Probabilities (1, C) of the frame of this sample."""
+        self.around[:-1], self.around[-1] = self.around[1:], sample
+        crop = self._crop(self.around)
+        imu, pose = (f(crop, self.recipe)[:, -1:] for f in (imu_features, pose_features))
+        there = crop.there[:, -1:]
+        return self._speak(self.mlp(self.network(imu, pose, there)).numpy()[None], there[0].numpy())
 
     def _climb(self, samples: np.ndarray, end: int | None = None) -> Iterator[np.ndarray | None]:
         """Takes a block of samples up as far as the floors know what lies around it; the session ends at `end`."""
@@ -116,11 +128,10 @@ class Stream:
 
     def _say(self, end: int | None) -> Iterator[np.ndarray | None]:
         """Probabilities (k, C) of the frames around which all that counts has been read."""
-        mlp = self.classifier.mlp
+        mlp = self.mlp
         *latents, imu, pose, there = self.read
         known = self.first + len(there)
-        ahead = 0 if self.causal else mlp.reach
-        stop = known - ahead if end is None or known < end else end
+        stop = known - mlp.reach if end is None or known < end else end
         if stop <= self.said:
             return
         last = None if end is None else end - self.first
@@ -130,17 +141,20 @@ class Stream:
         for m, pair in enumerate(part.read):
             said.append(mlp.said(m, *pair, here.start, here.stop))
             yield None
-        speak = there[here].numpy()
-        speak = np.concatenate([speak, speak.any(1, keepdims=True)], axis=1)
         self.said = stop
         grid = max(self.block, mlp.step)
         done = max(self.said - mlp.reach - self.first, 0) // grid * grid
         self.first, self.read = self.first + done, [x[done:] for x in self.read]
-        yield self.classifier.decision.probability(np.stack(said, 1), speak)
+        yield self._speak(np.stack(said, 1), there[here].numpy())
+
+    def _speak(self, said: np.ndarray, there: np.ndarray) -> np.ndarray:
+        """Probabilities (n, C) of the heads' (n, M, C), where modalities are there (n, 2)."""
+        speak = np.concatenate([there, there.any(1, keepdims=True)], 1)
+        return self.classifier.decision.probability(said, speak)
 
     def _middle(self, floor: deque) -> slice:
         """The frames of the block that a floor works on, of all that it keeps."""
-        before = floor.maxlen - 1 if self.causal else floor.maxlen // 2
+        before = floor.maxlen // 2
         return slice(before * self.block, (before + 1) * self.block)
 
     def _nothing(self, frames: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import tiny
 import torch
 from torch import Tensor, nn
 
+from rbc.device import placed
 from rbc.learning import training
 from rbc.learning.aligning import align_sessions
 from rbc.learning.finetuning import finetune
@@ -57,7 +58,7 @@ def mlp(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Module, list[
     x = [torch.as_tensor(rng.normal(size=(90, 16 + f)), dtype=torch.float16) for f in (3, 2, 5)]
     frames = (*x, torch.ones(90, 3), torch.arange(90) % 2)
     target, weight = (torch.as_tensor(rng.random((90, 4)) < p, dtype=torch.float32) for p in (0.3, 0.8))
-    made = WindowMlp(16, (3, 2), 4, (), 8, 2, dropout=0.0)
+    made = placed(WindowMlp(16, (3, 2), 4, (), 8, 2, dropout=0.0))
     return train_mlp(made, frames, target, weight, torch.eye(2, dtype=torch.bool), epochs=1, batch_size=43, lr=0.01,
                      weight_decay=0.0, balance=0.0, negative_focus=0.0, chance=chance, scratch=scratch, name="mlp")
 

@@ -18,6 +18,7 @@ PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 # What each part of rbc may import of the others; a part that is not here is a command line, which nobody imports.
 WINGS = {
+    "device": set(),
     "disk": set(),
     "outputs": {"disk"},
     "overlays": set(),
@@ -31,11 +32,12 @@ WINGS = {
     "signals": {"running"},
     "features": {"rooms", "running", "signals"},
     "network": set(),
-    "artifacts": {"features", "network", "signals"},
-    "inference": {"features", "network", "recordings", "rooms", "signals"},
-    "learning": {"features", "inference", "network", "recordings", "scoring", "signals"},
-    "classifier": {"artifacts", "inference", "learning", "network", "outputs", "recordings", "rooms", "scoring"},
-    "remembering": {"network"},
+    "artifacts": {"device", "features", "network", "signals"},
+    "inference": {"device", "features", "network", "recordings", "rooms", "signals"},
+    "learning": {"device", "features", "inference", "network", "recordings", "scoring", "signals"},
+    "classifier": {"artifacts", "device", "inference", "learning", "network", "outputs", "recordings", "rooms",
+                   "scoring"},
+    "remembering": {"learning", "network"},
     "streaming": {"classifier", "features", "inference", "remembering", "signals"},
     "experiment": {"outputs", "params", "recordings", "scoring", "signals"},
     "evaluation": {"classifier", "figures", "params", "recordings", "scoring"},

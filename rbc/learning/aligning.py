@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rbc.device import placed
 from rbc.learning import losses
 from rbc.learning.crops import Corpus, LabelSampler, SetupSampler
 from rbc.learning.pretraining import view_of
@@ -41,14 +42,15 @@ def align_sessions(network: Network, labelled: Corpus, everything: Corpus, *, st
     def step(_: int) -> dict[str, Tensor]:
         network.eval()
         picks = near_bouts.draw(half, chance.rng)
-        labels = labelled.labels_of(picks, crop_frames, chance.rng)
+        labels = placed(labelled.labels_of(picks, crop_frames, chance.rng))
         free = [pick for _ in range(2) for pick in anywhere.draw(batch_size // 4, chance.rng)]
         view = view_of(everything.batch(picks + free, crop_frames), everything.recipe, network)
         adapted = divided(network, view.imu, view.pose, view.there, view.setup).fused
         with torch.no_grad():
             shared = divided(network, view.imu, view.pose, view.there, torch.zeros_like(view.setup)).fused
-        frames = torch.as_tensor(np.sort(chance.rng.choice(half * crop_frames, _count(half, crop_frames), False)))
-        source = torch.tensor([session_index[n] for n, _ in picks]).repeat_interleave(crop_frames)
+        frames = np.sort(chance.rng.choice(half * crop_frames, _count(half, crop_frames), False))
+        frames = placed(torch.as_tensor(frames))
+        source = placed(torch.tensor([session_index[n] for n, _ in picks])).repeat_interleave(crop_frames)
         return {
             "structure": losses.temporal_contrast(adapted[:, ::2] / 4, shared[:, ::2] / 4, exclusion=4),
             "supervised": losses.supervised_contrastive_loss(
@@ -79,9 +81,9 @@ def _probe(network: Network, corpus: Corpus, sampler: LabelSampler, batch_size: 
             picks = sampler.draw(batch_size, chance.rng)
             view = view_of(corpus.batch(picks, frames), corpus.recipe, network)
             latents.append(network(view.imu, view.pose, view.there, view.setup).fused.flatten(0, 1))
-            labels.append(corpus.labels_of(picks, frames, chance.rng).flatten(0, 1))
+            labels.append(placed(corpus.labels_of(picks, frames, chance.rng)).flatten(0, 1))
     z, y = torch.cat(latents), torch.cat(labels)  # (N, D), (N, C)
-    probe = nn.Linear(z.shape[1], y.shape[1])
+    probe = placed(nn.Linear(z.shape[1], y.shape[1]))
     optimiser = torch.optim.Adam(probe.parameters(), lr=0.02, weight_decay=1e-4)
     known, target = (y >= 0).float(), (y == 1).float()
     for _ in range(PROBE_STEPS):

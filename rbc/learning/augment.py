@@ -1,6 +1,7 @@
 """What may differ between sessions without changing the behaviour, done to the signals before features are made.
 
-B crops, T frames, K keypoints. Every function returns a new crop and draws from the generator handed in.
+B crops, T frames, K keypoints. Every function returns a new crop and draws from the generator handed in, which is the
+CPU's; signals may lie elsewhere.
 """
 
 from dataclasses import replace
@@ -15,8 +16,9 @@ from rbc.signals import Crop
 def augment(crop: Crop, generator: Generator, *, mounting_deg: float, camera_scale: float, camera_shear: float,
             signal_noise: float, keypoint_dropout: float, modality_dropout: float) -> Crop:
     """The crop seen by another mounting, another camera and worse sensors."""
-    crop = turn_mounting(crop, mounting_deg, generator)
-    crop = move_camera(crop, camera_scale, camera_shear, generator)
+    with torch.autocast(crop.imu.device.type, enabled=False):  # pixels have more digits than bfloat16
+        crop = turn_mounting(crop, mounting_deg, generator)
+        crop = move_camera(crop, camera_scale, camera_shear, generator)
     crop = add_noise(crop, signal_noise, generator)
     crop = drop_keypoints(crop, keypoint_dropout, generator)
     return drop_modality(crop, modality_dropout, generator)
@@ -27,7 +29,7 @@ def turn_mounting(crop: Crop, degrees: float, generator: Generator) -> Crop:
     batch = crop.imu.shape[0]
     axis = nnf.normalize(torch.randn(batch, 3, generator=generator), dim=-1)
     angle = torch.randn(batch, 1, generator=generator) * torch.pi * degrees / 180
-    rotation = rotation_matrix(axis * angle)  # (B, 3, 3)
+    rotation = rotation_matrix(axis * angle).to(crop.imu)  # (B, 3, 3)
     imu = crop.imu.unflatten(-1, (2, 3)) @ rotation.transpose(1, 2)[:, None]  # (B, T, 2, 3)
     return replace(crop, imu=imu.flatten(-2))
 
@@ -48,7 +50,7 @@ def move_camera(crop: Crop, scale: float, shear: float, generator: Generator) ->
     skew = shear * (2 * torch.rand(batch, 2, generator=generator) - 1)
     x = torch.stack([zoom * stretch[:, 0], skew[:, 0]], -1)
     y = torch.stack([skew[:, 1], zoom * stretch[:, 1]], -1)
-    linear = torch.stack([x, y], -2)[:, None].transpose(-1, -2)
+    linear = torch.stack([x, y], -2)[:, None].transpose(-1, -2).to(crop.pose)
 
     def moved(x: Tensor) -> Tensor:
         return torch.cat([x[..., :2] @ linear, x[..., 2:]], -1)  # (B, T, K, 3)
@@ -63,11 +65,11 @@ def add_noise(crop: Crop, share: float, generator: Generator) -> Crop:
             return x
         mean = x.nanmean((0, 1))
         std = (x - mean).square().nanmean((0, 1)).sqrt().nan_to_num(0.0)
-        return x + share * std * torch.randn(x.shape, generator=generator)
+        return x + share * std * torch.randn(x.shape, generator=generator).to(x)
 
     def jittered(x: Tensor) -> Tensor:
         jitter = share / 5 * crop.body_length_px[:, None, None, None]
-        points = x[..., :2] + jitter * torch.randn(x[..., :2].shape, generator=generator)
+        points = x[..., :2] + jitter * torch.randn(x[..., :2].shape, generator=generator).to(x)
         return torch.cat([points, x[..., 2:]], -1)
 
     pose = jittered(crop.pose)
@@ -87,7 +89,7 @@ def drop_keypoints(crop: Crop, share: float, generator: Generator) -> Crop:
         start = torch.randint(0, frames, (batch, 1, x.shape[2]), generator=generator)
         chosen = torch.rand(batch, 1, x.shape[2], generator=generator) < share
         index = torch.arange(frames)[None, :, None]
-        hidden = chosen & (index >= start) & (index < start + length)  # (B, T, K)
+        hidden = (chosen & (index >= start) & (index < start + length)).to(x.device)  # (B, T, K)
         return torch.where(hidden.reshape(*hidden.shape, *[1] * (x.dim() - 3)), torch.nan, x)
 
     return replace(crop, pose=hide(crop.pose), ready_pose=hide(crop.ready_pose), other=hide(crop.other))
@@ -98,6 +100,6 @@ def drop_modality(crop: Crop, share: float, generator: Generator) -> Crop:
     batch = crop.there.shape[0]
     chosen = torch.rand(batch, generator=generator) < share
     which = torch.randint(0, 2, (batch,), generator=generator)
-    other_there = crop.there.any(1)[torch.arange(batch), 1 - which]
-    drop = nnf.one_hot(which, 2).bool() & (chosen & other_there)[:, None]  # (B, 2)
+    lost = (torch.arange(2) == which[:, None]) & chosen[:, None]  # (B, 2)
+    drop = lost.to(crop.there.device) & crop.there.any(1).flip(1)
     return replace(crop, there=crop.there & ~drop[:, None])

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rbc.device import placed
 from rbc.recordings.session import NOT_SCORED, Session
 from rbc.scoring.bouts import find_bouts
 from rbc.scoring.labels import union
@@ -35,7 +36,7 @@ class Corpus:
         span = max(int(round(frames * warp)), 2)
         parts = [self._cut(name, start, span) for name, start in picks]
         crop = Crop(*(torch.cat(list(column)) for column in zip(*(vars(p).values() for p in parts), strict=True)))
-        return crop if span == frames else warped(crop, frames)
+        return (crop if span == frames else warped(crop, frames)).map(placed)
 
     def labels_of(self, picks: list[tuple[str, int]], frames: int, rng: np.random.Generator,
                   warp: float = 1.0) -> Tensor:

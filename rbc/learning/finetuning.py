@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from rbc.device import placed
 from rbc.learning import losses
 from rbc.learning.augment import augment
 from rbc.learning.crops import Corpus, LabelSampler, SetupSampler
@@ -49,7 +50,7 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
         clean = labelled.batch(picks, crop_frames, warp)
         crop = augment(clean, chance.generator, **augmentation)
         view = _forgetful(_noisy(view_of(crop, labelled.recipe, network), noise_std, chance), chance)
-        target, weight = (labels == 1).float(), (labels >= 0).float()
+        target, weight = placed((labels == 1).float()), placed((labels >= 0).float())
         if bootstrap:
             opinion, _ = _opinion(teacher, view_of(clean, labelled.recipe, network))
             target = torch.lerp(target, opinion, bootstrap * i / steps)  # its opinion counts more as it learns
@@ -71,8 +72,9 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
             logits[own], target[:, :, None].expand_as(logits[own]), weight[:, :, None] * there[own], negative_focus)}
         if not mixup:  # mixed latents belong to no one's labels
             frames = _draw_frames(labels, chance)
-            z, y = latents.fused[own].flatten(0, 1)[frames], labels.flatten(0, 1)[frames]
-            source = torch.tensor([session_index[n] for n, _ in picks]).repeat_interleave(crop_frames)[frames]
+            source = torch.tensor([session_index[n] for n, _ in picks]).repeat_interleave(crop_frames)
+            y, source, frames = map(placed, (labels.flatten(0, 1)[frames], source[frames], frames))
+            z = latents.fused[own].flatten(0, 1)[frames]
             terms["supervised"] = losses.supervised_contrastive_loss(z, y, source, temperature=0.1)
             network.prototypes.update(z.detach(), y, momentum=0.95)
             terms["prototype"] = losses.prototype_loss(network.prototypes.similarity(z), y)
@@ -91,20 +93,20 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
 def mix(view: View, target: Tensor, weight: Tensor, strength: float, chance: Chance) -> tuple[View, Tensor, Tensor]:
     """Convex mixes of crops and of their targets; only what both scored counts."""
     share = float(chance.rng.beta(strength, strength))
-    order = torch.randperm(len(target), generator=chance.generator)
+    order = torch.randperm(len(target), generator=chance.generator).to(target.device)
     blend = lambda x: share * x + (1 - share) * x[order]  # noqa: E731
     mixed = replace(view, imu=blend(view.imu), pose=blend(view.pose), there=view.there & view.there[order])
     return mixed, blend(target), weight * weight[order]
 
 
 def _noisy(view: View, std: float, chance: Chance) -> View:
-    noise = lambda x: x + std * torch.randn(x.shape, generator=chance.generator)  # noqa: E731
+    noise = lambda x: x + std * torch.randn(x.shape, generator=chance.generator).to(x)  # noqa: E731
     return replace(view, imu=noise(view.imu), pose=noise(view.pose))
 
 
 def _forgetful(view: View, chance: Chance) -> View:
     forget = torch.rand(len(view.setup), generator=chance.generator) < FORGET_SETUP
-    return replace(view, setup=torch.where(forget, 0, view.setup))
+    return replace(view, setup=torch.where(forget.to(view.setup.device), 0, view.setup))
 
 
 def _heads_there(there: Tensor) -> Tensor:

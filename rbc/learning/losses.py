@@ -27,7 +27,7 @@ def instance_contrast(z1: Tensor, z2: Tensor) -> Tensor:
     if z1.shape[0] == 1:
         return z1.new_zeros(())
     z = torch.cat([z1, z2]).transpose(0, 1)  # (T, 2 B, D)
-    return _contrast_halves(torch.bmm(z, z.transpose(1, 2)), torch.zeros((), dtype=torch.bool))
+    return _contrast_halves(torch.bmm(z, z.transpose(1, 2)), torch.zeros((), dtype=torch.bool, device=z.device))
 
 
 def temporal_contrast(z1: Tensor, z2: Tensor, exclusion: int) -> Tensor:
@@ -36,7 +36,7 @@ def temporal_contrast(z1: Tensor, z2: Tensor, exclusion: int) -> Tensor:
     if frames == 1:
         return z1.new_zeros(())
     z = torch.cat([z1, z2], dim=1)  # (B, 2 T, D)
-    index = torch.arange(frames).repeat(2)
+    index = torch.arange(frames, device=z.device).repeat(2)
     distance = (index[:, None] - index[None]).abs()
     return _contrast_halves(torch.bmm(z, z.transpose(1, 2)), (distance > 0) & (distance <= exclusion))
 
@@ -44,9 +44,9 @@ def temporal_contrast(z1: Tensor, z2: Tensor, exclusion: int) -> Tensor:
 def _contrast_halves(similarity: Tensor, ignored: Tensor) -> Tensor:
     """Cross entropy of (G, 2 N, 2 N) similarities in which row i belongs to row i + N."""
     size = similarity.shape[-1]
-    itself = torch.eye(size, dtype=torch.bool)
+    itself = torch.eye(size, dtype=torch.bool, device=similarity.device)
     logits = similarity.masked_fill(itself | ignored, -torch.inf)
-    partner = torch.arange(size).roll(size // 2)
+    partner = torch.arange(size, device=similarity.device).roll(size // 2)
     return nnf.cross_entropy(logits.reshape(-1, size), partner.repeat(similarity.shape[0]))
 
 
@@ -79,7 +79,7 @@ def supervised_contrastive_loss(z: Tensor, labels: Tensor, session: Tensor, temp
     both = present @ present.T
     either = present.sum(1)[:, None] + present.sum(1)[None] - both
     weight = both / either.clamp_min(1.0) * (session[:, None] != session[None])
-    logits = (z @ z.T / temperature).masked_fill(torch.eye(len(z), dtype=torch.bool), -torch.inf)
+    logits = (z @ z.T / temperature).masked_fill(torch.eye(len(z), dtype=torch.bool, device=z.device), -torch.inf)
     log_share = logits - logits.logsumexp(1, keepdim=True)
     per_frame = -(weight * log_share.masked_fill(weight == 0, 0.0)).sum(1) / weight.sum(1).clamp_min(1e-6)
     return masked_mean(per_frame, weight.sum(1) > 0)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rbc.device import placed
 from rbc.learning import losses
 from rbc.learning.ranks import divided
 from rbc.learning.training import Chance, fit
@@ -35,7 +36,7 @@ def window_statistics(latent: Tensor, features: Tensor, window: int, start: int,
     step, width = step_of(window), latent.shape[1]
     first, last = start // step * step, -(-(stop - 1) // step) * step
     before = window - 1 if causal else window // 2
-    frames = torch.arange(first - before, last - before + window).clamp(0, len(latent) - 1)
+    frames = torch.arange(first - before, last - before + window, device=latent.device).clamp(0, len(latent) - 1)
     size = math.gcd(window, window // 2, step)  # of blocks that windows are made of
     x = torch.cat([latent[frames], features[frames]], 1).unflatten(0, (-1, size))  # (blocks, size, D + F)
     means = x.mean(1)
@@ -96,16 +97,21 @@ class WindowMlp(nn.Module):
                  hidden_dim: int, members: int, dropout: float = 0.3, causal: bool = False):
         super().__init__()
         self.windows, self.members, self.causal = tuple(windows), members, causal
+        self.d_model, self.features = d_model, features
         self.step = max(map(step_of, windows), default=1)
         widest = max(windows, default=0) // (1 if causal else 2)
         self.reach = -(-(widest + self.step) // self.step) * self.step  # frames to each side, or back
-        widths = [d_model * (1 + 3 * len(windows)) + f * (1 + 2 * len(windows)) for f in (*features, sum(features))]
         # one product for the wide inputs that members share, then each its own hidden units
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(width, members * hidden_dim), nn.GELU(), nn.Dropout(dropout),
+            nn.Sequential(nn.Linear(sum(self.parts(m)), members * hidden_dim), nn.GELU(), nn.Dropout(dropout),
                           MemberLinear(members, hidden_dim, behaviours))
-            for width in widths
+            for m in range(3)
         )
+
+    def parts(self, m: int) -> list[int]:
+        """Widths of what head m reads: the frame itself, then the statistics over each window."""
+        width = self.d_model + (*self.features, sum(self.features))[m]
+        return [width] + [2 * width + self.d_model] * len(self.windows)
 
     def forward(self, inputs: list[Tensor]) -> Tensor:
         """Logits (E, N, M, C) of the heads' inputs (N, I)."""
@@ -116,7 +122,7 @@ class WindowMlp(nn.Module):
         bias = torch.logit(prevalence.clamp(1e-3, 1 - 1e-3))
         with torch.no_grad():
             for head in self.heads:
-                head[-1].bias.copy_(bias.expand_as(head[-1].bias))
+                head[-1].bias.copy_(bias)
 
     @torch.inference_mode()
     def probability(self, read: Read, start: int = 0, stop: int | None = None) -> np.ndarray:
@@ -132,18 +138,19 @@ class WindowMlp(nn.Module):
              stop: int) -> np.ndarray:
         """(n, C) probabilities by one head, as of `probability`."""
         first, *others = self.heads[m].eval()
-        x = self._first(first, torch.as_tensor(latent), torch.as_tensor(features), start, stop)
+        latent, features = (torch.as_tensor(x).to(first.weight) for x in (latent, features))
+        x = self._first(m, latent, features, start, stop)
         for layer in others:
             x = layer(x)
         return torch.sigmoid(x).mean(0).cpu().numpy()  # of logits (E, n, C)
 
-    def _first(self, layer: nn.Linear, latent: Tensor, features: Tensor, start: int, stop: int) -> Tensor:
+    def _first(self, m: int, latent: Tensor, features: Tensor, start: int, stop: int) -> Tensor:
         """What the first layer makes of `head_inputs`: of a line between two places it makes the line between what it
         makes of them, so that few places of the wide windows go through it."""
-        rows, width = torch.cat([latent[start:stop], features[start:stop]], 1), latent.shape[1] + features.shape[1]
+        layer, rows = self.heads[m][0], torch.cat([latent[start:stop], features[start:stop]], 1)
         if not self.windows:
             return layer(rows)
-        own, *wide = layer.weight.split([width] + [2 * width + latent.shape[1]] * len(self.windows), 1)
+        own, *wide = layer.weight.split(self.parts(m), 1)
         made, coarse = None, self.step  # (P, E H) at every `coarse`-th frame
         for window, weight in sorted(zip(self.windows, wide, strict=True), key=lambda pair: -pair[0]):
             places = window_statistics(latent, features, window, start, stop, self.causal)
@@ -199,16 +206,21 @@ def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight
     def step(_: int) -> dict[str, Tensor]:
         ticket = torch.rand(batch_size, generator=chance.generator, dtype=torch.double) * odds[-1]
         drawn = rows[torch.searchsorted(odds, ticket).clamp_max(len(rows) - 1)]
-        said = divided(lambda own: mlp([head[own].float() for head in x]).transpose(0, 1), drawn)  # (N, E, M, C)
-        logits = said.transpose(0, 1)
+        said = divided(lambda own: mlp(taken(x, own)).transpose(0, 1), drawn)
+        logits = said.transpose(0, 1)  # (E, N, M, C)
         share = weight[drawn][None, :, None] * there[drawn].float()[None, :, :, None]
-        share = share * learns[:, group[drawn], None, None]
-        aim = target[drawn][None, :, None].expand_as(logits)
+        share = placed(share * learns[:, group[drawn], None, None])
+        aim = placed(target[drawn])[None, :, None].expand_as(logits)
         return {"bce": losses.asymmetric_loss(logits, aim, share.expand_as(logits), negative_focus)}
 
     history = fit(mlp, step, steps=epochs * per_epoch, lr=lr, weight_decay=weight_decay, weights={"bce": 1.0},
                   chance=chance, scratch=scratch, name=name, teacher=teacher, ema=0.98, epoch_steps=per_epoch)
     return teacher, history
+
+
+def taken(inputs: list[Tensor], rows: Tensor | slice) -> list[Tensor]:
+    """Inputs (n, I) of every head as the MLP takes them, of some rows of the gathered (N, I) half."""
+    return [placed(x[rows]).float() for x in inputs]
 
 
 def odds_of_frames(target: Tensor, weight: Tensor, balance: float) -> Tensor:
@@ -230,6 +242,6 @@ def second_opinion(mlp: WindowMlp, frames: tuple[Tensor, ...], left_out: Tensor)
     parts = []
     for start in range(0, len(group), WindowMlp.CHUNK):
         here = slice(start, start + WindowMlp.CHUNK)
-        said = torch.sigmoid(mlp([head[here].float() for head in x]))  # (E, n, M, C)
-        parts.append((said * judge[:, group[here], None, None]).sum(0))
+        said = torch.sigmoid(mlp(taken(x, here)))  # (E, n, M, C)
+        parts.append((said * placed(judge[:, group[here], None, None])).sum(0).cpu())
     return torch.cat(parts).numpy()

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from rbc.device import placed
 from rbc.features import imu_features, pose_features, programmed_targets
 from rbc.learning import losses
 from rbc.learning.augment import augment
@@ -79,7 +80,7 @@ def pretrain(network: Network, corpus: Corpus, *, steps: int, batch_size: int, c
     sampler = SetupSampler(corpus, crop_frames)
     probe = programmed_targets(corpus.batch([(corpus.names[0], 0)], crop_frames), recipe)
     widths = [probe[0].shape[-1], probe[1].shape[-1]]
-    tasks = Tasks(network, network.imu_adapter.mean.numel(), network.pose_adapter.mean.numel(), sum(widths))
+    tasks = placed(Tasks(network, network.imu_adapter.mean.numel(), network.pose_adapter.mean.numel(), sum(widths)))
 
     def step(_: int) -> dict[str, Tensor]:
         shift = int(chance.rng.integers(0, crop_frames // 4))

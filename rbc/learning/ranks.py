@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
+from rbc.device import home
+
 PATIENCE = timedelta(days=7)  # with the leader, who goes on alone when all have learnt
 
 
@@ -47,9 +49,10 @@ def divided(function: Callable, *batch: Tensor) -> Any:
         return function(*batch)
     whole, rank = len(batch[0]), distributed.get_rank()
     size = -(-whole // distributed.get_world_size())
-    own = torch.arange(rank * size, (rank + 1) * size).clamp_max(whole - 1)  # what is missing at the end: the last again
+    own = torch.arange(rank * size, (rank + 1) * size, device=batch[0].device)
+    own = own.clamp_max(whole - 1)  # what is missing at the end: the last again
     seed = int(torch.randint(2**62, ()))  # drawn by all alike, so that all go on alike
-    with torch.random.fork_rng(devices=()):
+    with torch.random.fork_rng(devices=[d for d in (home(),) if d.type == "cuda"]):
         torch.manual_seed(seed + rank)
         made = function(*(x[own] for x in batch))
     if isinstance(made, Tensor):

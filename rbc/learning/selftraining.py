@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rbc.device import placed
 from rbc.inference import Encoded
 from rbc.learning.mlp import FrameSet, WindowMlp, second_opinion, train_mlp
 from rbc.learning.pretraining import history_rows
@@ -51,7 +52,7 @@ def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray],
         soft = soft_labels(opinion, there, forest, labels)
         aims = [aim(trusted.get(n), soft.get(n), (len(rows), behaviours), pseudo_weight) for n, rows in looked.items()]
         target, weight = (torch.from_numpy(np.concatenate(column)) for column in zip(*aims, strict=True))
-        fresh = WindowMlp(d_model, widths, behaviours, windows, hidden_dim, members, causal=causal)
+        fresh = placed(WindowMlp(d_model, widths, behaviours, windows, hidden_dim, members, causal=causal))
         fresh.set_prior(torch.as_tensor(prevalence(labels), dtype=torch.float32))
         mlp, rows = train_mlp(fresh, gathered, target, weight, left_out, epochs=epochs, batch_size=batch_size, lr=lr,
                               weight_decay=weight_decay, balance=balance, negative_focus=negative_focus, chance=chance,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from rbc.device import home
 from rbc.learning.losses import dynamic_weights
 from rbc.learning.ranks import average_gradients, from_leader, leads
 
@@ -35,6 +36,7 @@ class Chance:
             "buffer": [self.rng.bit_generator.state["has_uint32"], self.rng.bit_generator.state["uinteger"]],
             "torch": self.generator.get_state(),
             "dropout": torch.get_rng_state(),
+            "elsewhere": torch.cuda.get_rng_state(home()) if home().type == "cuda" else None,
         }
 
     def restore(self, state: dict) -> None:
@@ -44,6 +46,8 @@ class Chance:
         self.rng.bit_generator.state = full
         self.generator.set_state(state["torch"])
         torch.set_rng_state(state["dropout"])
+        if state["elsewhere"] is not None:
+            torch.cuda.set_rng_state(state["elsewhere"], home())
 
 
 def fit(model: nn.Module, step: Callable[[int], dict[str, Tensor]], *, steps: int, lr: float, weight_decay: float,
@@ -68,13 +72,12 @@ def fit(model: nn.Module, step: Callable[[int], dict[str, Tensor]], *, steps: in
     if teacher is not None:
         keep["teacher"] = teacher
     start = _resume(scratch / CHECKPOINT, keep, chance, history, extra)
-    device = next(model.parameters()).device.type
-    sums: dict[str, float] = {}
+    sums: dict[str, Tensor] = {}
     model.train()
     for i in tqdm(range(start, steps), desc=name, unit="step", initial=start, total=steps, mininterval=1.0,
                   disable=not leads()):
         factors = _factors(weights, history, dwa_temperature)
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.autocast(home().type, torch.bfloat16, enabled=precision == "bfloat16"):
             losses = step(i)
         total = sum(factors[k] * losses[k] for k in losses)
         optimiser.zero_grad(set_to_none=True)
@@ -86,10 +89,10 @@ def fit(model: nn.Module, step: Callable[[int], dict[str, Tensor]], *, steps: in
         if teacher is not None:
             follow(teacher, model, min(ema, (i + 1) / (i + 10)))
         for key, value in {"loss": total, **losses}.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
+            sums[key] = sums.get(key, 0.0) + value.detach().double()  # where it is: nothing waits for a number
         if (i + 1) % epoch_steps == 0 or i + 1 == steps:
             count = (i % epoch_steps) + 1
-            history.append({"epoch": i // epoch_steps + 1, **{k: v / count for k, v in sums.items()}})
+            history.append({"epoch": i // epoch_steps + 1, **{k: float(v) / count for k, v in sums.items()}})
             sums = {}
             if leads():
                 _save(scratch / CHECKPOINT, keep, chance, history, extra, i + 1)

@@ -55,4 +55,4 @@ class Prototypes(nn.Module):
         total = torch.einsum("ncp,nc->cp", self(z), present)
         seen = present.sum(0) > 0
         moved = nnf.normalize(momentum * self.direction + (1 - momentum) * nnf.normalize(total, dim=-1), dim=-1)
-        self.direction[seen] = moved[seen]
+        self.direction.copy_(torch.where(seen[:, None], moved, self.direction))

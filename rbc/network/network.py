@@ -86,8 +86,8 @@ def latent_mask(z: Tensor, share: float, kind: str, generator: torch.Generator) 
     if kind == "none":
         return z.new_ones(batch, frames, 1)
     if kind == "binomial":
-        return (torch.rand(batch, frames, 1, generator=generator) >= share).to(z.dtype)
+        return (torch.rand(batch, frames, 1, generator=generator) >= share).to(z)
     length = max(int(share * frames), 1)
     start = torch.randint(0, frames - length + 1, (batch, 1), generator=generator)
     index = torch.arange(frames)[None]
-    return ((index < start) | (index >= start + length)).to(z.dtype)[..., None]
+    return ((index < start) | (index >= start + length)).to(z)[..., None]

@@ -148,3 +148,9 @@ def test_augmenting_is_repeatable_changes_no_input_and_invents_nothing(crop):
         assert (getattr(one, name).isnan() | ~getattr(crop, name).isnan()).all()
     nothing = dict.fromkeys(tiny.AUGMENTATION, 0.0)
     torch.testing.assert_close(augment(crop, generator(), **nothing).pose, crop.pose, equal_nan=True)
+
+
+def test_signals_keep_their_digits_while_the_network_has_fewer(crop):
+    exact = augment(crop, generator(), **tiny.AUGMENTATION)
+    with torch.autocast("cpu", torch.bfloat16):
+        unchanged(augment(crop, generator(), **tiny.AUGMENTATION), exact)
