@@ -20,10 +20,12 @@ from benchmarks.accuracy.cells import Bench, Cell
 from benchmarks.accuracy.comparison import table
 from benchmarks.accuracy.datasets import DATASETS, ROOT, prepare
 from benchmarks.accuracy.judging import ALWAYS, rows
+from benchmarks.accuracy.page import comparison_page
 from benchmarks.peers.methods import METHODS
 from rbc.outputs import write_json, write_text
 
 RESULTS, TABLE = ROOT / "metrics/accuracy.json", ROOT / "benchmarks/results/accuracy.md"
+PAGE = ROOT / "report/accuracy.html"
 PEERS = (ALWAYS, *(name for name in METHODS if name != "cebra"))
 
 
@@ -53,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     done = [row for row in done if (_cell(row), row["method"]) != jobs[job]] + job.result()
                     write_json(RESULTS, {"rows": sorted(done, key=_place)})
     write_text(TABLE, table(done))
-    print(table(done))
+    if done:
+        write_text(PAGE, comparison_page(done))
+    print(table(done), PAGE, sep="\n")
     return int(failed > 0)
 
 

@@ -35,6 +35,19 @@ ANIMALS = {"a": "F1", "b": "M1"}
 ALL = np.arange(200) % STRIDE == 0
 
 
+@pytest.fixture
+def weights(monkeypatch) -> list[np.ndarray]:
+    """What every label weighs (N, C), round by round."""
+    found, learn = [], selftraining.train_mlp
+
+    def watched(mlp, frames, target, weight, left_out, **settings):
+        found.append(weight.numpy().copy())
+        return learn(mlp, frames, target, weight, left_out, **settings)
+
+    monkeypatch.setattr(selftraining, "train_mlp", watched)
+    return found
+
+
 def run(scratch, forest=FOREST, labels=LABELS, animals=ANIMALS, **changes):
     return self_train(WORLD, labels, forest, animals, **SETTINGS | changes, chance=Chance(0), scratch=scratch)
 
@@ -102,18 +115,11 @@ def test_of_an_animal_speak_those_that_did_not_learn_from_it(tmp_path):
         assert all(low <= ((said[n].mean(1) > 0.5) == labels[n]).mean() <= high for n in world)
 
 
-def test_the_first_round_learns_all_labels_and_later_ones_those_that_others_do_not_contradict(tmp_path, monkeypatch):
+def test_the_first_round_learns_all_labels_and_later_ones_those_that_others_do_not_contradict(tmp_path, weights):
     pairs = {n: seen_by_all(400, i) for i, n in enumerate("ab")}
     world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
     planted = np.random.default_rng(0).random((400, 2)) < 0.1  # bouts that the annotator of b missed or made up
     labels["b"] = np.where(planted, 1 - labels["b"], labels["b"]).astype("i1")
-    weights, learn = [], selftraining.train_mlp
-
-    def watched(mlp, frames, target, weight, left_out, **settings):
-        weights.append(weight.numpy().copy())
-        return learn(mlp, frames, target, weight, left_out, **settings)
-
-    monkeypatch.setattr(selftraining, "train_mlp", watched)
     self_train(world, labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
     first, second = weights
     dropped = second[400:] == 0
@@ -122,22 +128,16 @@ def test_the_first_round_learns_all_labels_and_later_ones_those_that_others_do_n
 
 
 @pytest.mark.parametrize("labelled", ["ab", "a"])
-def test_what_is_doubted_is_what_members_that_have_not_learnt_it_contradict(labelled, tmp_path, monkeypatch):
+def test_what_is_doubted_is_what_members_that_have_not_learnt_it_contradict(labelled, tmp_path, monkeypatch, weights):
     labels = {n: np.where(np.arange(200)[:, None] < 120, WORLD[n].probability[:, 2] > 0.5, -1).astype("i1")
               for n in labelled}
-    opinions, weights = [], []
-    judge, learn = selftraining.second_opinion, selftraining.train_mlp
+    opinions, judge = [], selftraining.second_opinion
 
     def heard(*args):
         opinions.append(judge(*args))
         return opinions[-1]
 
-    def watched(mlp, frames, target, weight, left_out, **settings):
-        weights.append(weight.numpy().copy())
-        return learn(mlp, frames, target, weight, left_out, **settings)
-
     monkeypatch.setattr(selftraining, "second_opinion", heard)
-    monkeypatch.setattr(selftraining, "train_mlp", watched)
     run(tmp_path, forest={}, labels=labels)
     rows = {n: frames_of(labels.get(n), 200) for n in WORLD}
     halves = dict(zip(rows, np.split(opinions[0], [len(rows["a"])]), strict=True))
@@ -149,18 +149,11 @@ def test_what_is_doubted_is_what_members_that_have_not_learnt_it_contradict(labe
     assert (weights[1] != weights[0]).any() == (len(labels) > 1)
 
 
-def test_what_a_single_animal_shows_is_not_doubted(tmp_path, monkeypatch):
+def test_what_a_single_animal_shows_is_not_doubted(tmp_path, weights):
     """Members that left it out have never seen the behaviour: that they do not expect it says nothing."""
     pairs = {n: seen_by_all(400, i) for i, n in enumerate("ab")}
     world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
     labels["b"][:, 1] = 0
-    weights, learn = [], selftraining.train_mlp
-
-    def watched(mlp, frames, target, weight, left_out, **settings):
-        weights.append(weight.numpy().copy())
-        return learn(mlp, frames, target, weight, left_out, **settings)
-
-    monkeypatch.setattr(selftraining, "train_mlp", watched)
     self_train(world, labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
     assert (weights[1][:400, 1] == 1).all()
 
