@@ -52,6 +52,7 @@ def test_scores_have_the_keys_of_the_design(origin, scores):
         "bouts": {"annotated_f1", "predicted_f1"}, "modalities": {"both", "imu", "pose"},
         "adaptation": {"zero_shot", "adapted"}, "calibration": {"brier"},
         "baselines": {"always_present", "validity_only", "random_forest"}, "ceiling": {"annotator", "all_labels"},
+        "certain": {"macro", "coverage", "coverage_present"},
         "split": {"by", "role", "mode", "animals", "labelled_minutes"},
     }  # fmt: skip
     for key, inner in keys.items():
