@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from benchmarks.accuracy.ours import ABLATIONS, WHOLE
+from benchmarks.accuracy.ours import ABLATIONS, WHOLE, half_gone
+from rbc.recordings.session import MODALITIES
 
 KEY = ["dataset", "label_fraction"]
 PAIR = ["fold", "draw"]
@@ -62,19 +63,22 @@ def left_out(heads: pd.DataFrame, score: str = "macro_f1") -> pd.DataFrame:
 
 
 def fusion(rows: Sequence[dict]) -> pd.DataFrame:
-    """rbc with both modalities less rbc with the one of them that is better on average, paired."""
+    """rbc with both modalities less the one of them that is better alone on average, and with one of them gone half the
+    time less the other alone; paired."""
     ours = pd.DataFrame([row for row in rows if row["method"] == WHOLE and row["mode"] == "transductive"])
     found = []
     for (dataset, fraction), part in ours.groupby(KEY) if len(ours) else ():
         wide = part.pivot_table(index=PAIR, columns="modalities", values="macro_f1")
-        alone = wide.drop(columns="both")
-        if len(alone.columns) < 2:
+        if not {*MODALITIES} <= {*wide}:
             continue
-        better = alone.mean().idxmax()
-        mean, low, high = interval((wide["both"] - alone[better]).to_numpy())
-        found.append({"dataset": dataset, "label_fraction": fraction, "better alone": better, "cells": len(wide),
-                      "difference": mean, "low": low, "high": high})
-    return pd.DataFrame(found, columns=[*KEY, "better alone", "cells", "difference", "low", "high"])
+        pairs = {"both": wide[[*MODALITIES]].mean().idxmax()}
+        pairs |= {half_gone(lost): kept for lost, kept in zip(MODALITIES, reversed(MODALITIES), strict=True)}
+        for with_both, alone in pairs.items():
+            if with_both in wide:
+                mean, low, high = interval((wide[with_both] - wide[alone]).to_numpy())
+                found.append({"dataset": dataset, "label_fraction": fraction, "modalities": with_both, "alone": alone,
+                              "cells": len(wide), "difference": mean, "low": low, "high": high})
+    return pd.DataFrame(found, columns=[*KEY, "modalities", "alone", "cells", "difference", "low", "high"])
 
 
 def table(rows: Sequence[dict]) -> str:
@@ -94,7 +98,7 @@ def table(rows: Sequence[dict]) -> str:
         lines.append(_line([key[0], f"{key[1]:.0%}", span, str(cells.get(key, 0)), *scores]))
     for title, differences in {
         "rbc less the best peer": paired(heads), "rbc less rbc without a part": left_out(heads),
-        "Both modalities less the better one alone": fusion(rows),
+        "Both modalities less one of them alone": fusion(rows),
     }.items():
         if len(differences):
             lines += ["", f"{title}, macro F1, paired by fold and draw, 95 % interval (Student's t).", ""]

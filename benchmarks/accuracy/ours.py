@@ -81,8 +81,13 @@ def said(bench: Bench, method: str, experiment: Experiment) -> dict[tuple[str, s
         if all(s.valid[:, head].any() for s in sessions.values()):
             broken = {n: every_other_minute_without(s, modality) for n, s in sessions.items()}
             found[modality, "transductive"] = guesses[modality], of_head(own, head)
-            found[f"both, {modality} half the time", "transductive"] = classifier.headline(broken, adapt=True), own
+            found[half_gone(modality), "transductive"] = classifier.headline(broken, adapt=True), own
     return found
+
+
+def half_gone(modality: str) -> str:
+    """What rows call both modalities with one of them gone every other minute."""
+    return f"both, {modality} half the time"
 
 
 def every_other_minute_without(session: Session, modality: str) -> Session:

@@ -6,7 +6,7 @@ import tiny
 from benchmarks.accuracy.budgets import budget, order, pieces
 from benchmarks.accuracy.comparison import fusion, headlines, interval, left_out, paired, table
 from benchmarks.accuracy.learning_curve import learning_page, worth
-from benchmarks.accuracy.ours import every_other_minute_without
+from benchmarks.accuracy.ours import every_other_minute_without, half_gone
 from benchmarks.accuracy.page import comparison_page
 from rbc.scoring.bouts import find_bouts
 
@@ -89,9 +89,10 @@ def test_a_part_is_judged_on_the_cells_that_have_run_without_it():
     assert (found["method"], found["cells"], found["difference"]) == ("rbc without pretrain", 2, pytest.approx(-0.01))
 
 
-def test_fusion_is_held_against_the_better_modality():
-    found = fusion(ROWS).iloc[0]
-    assert (found["better alone"], found["difference"]) == ("imu", pytest.approx(0.1))
+def test_fusion_is_held_against_the_better_modality_and_what_is_left_of_it_against_the_other():
+    found = fusion([*ROWS, *(row("rbc", fold, 0.3, half_gone("imu")) for fold in range(3))])
+    assert found[["modalities", "alone"]].to_numpy().tolist() == [["both", "imu"], ["both, imu half the time", "pose"]]
+    assert found["difference"].tolist() == pytest.approx([0.1, 0.3 - 1.3 / 3])
 
 
 def test_an_interval_of_one_difference_has_no_bounds():
