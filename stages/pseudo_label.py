@@ -9,11 +9,11 @@ from rbc.artifacts import load_model
 from rbc.experiment import Experiment
 from rbc.features import session_features
 from rbc.inference import encode
-from rbc.learning.pseudo import frames_of, teacher_probability
+from rbc.learning.pseudo import STRIDE, teacher_probability
 from rbc.outputs import write_json, writing
 from rbc.params import load
 from rbc.scoring.baselines import random_forest
-from rbc.scoring.labels import with_slack
+from rbc.scoring.labels import unscored, with_slack
 from rbc.scoring.metrics import average_precision
 
 FINETUNED = Path("data/finetune")
@@ -26,7 +26,8 @@ def main() -> None:
     views = {n: with_slack(y, *experiment.slack) for n, y in experiment.labels("train").items()}
     own, held = experiment.of("train"), experiment.labels("validation")
     asked = {n: experiment.sessions[n] for n in (*own, *held)}
-    rows = {n: frames_of(experiment.lessons.get(n), len(s)) for n, s in asked.items()}
+    rows = {n: np.arange(0, len(s), STRIDE) for n, s in asked.items()}
+    rows = {n: r[unscored(views, n, len(asked[n]))[r]] for n, r in rows.items()}
     with writing(Path("data/pseudo_label")) as out:
         features = {n: session_features(s, experiment.recipe) for n, s in tqdm(asked.items(), desc="features", unit="session")}
         said, _ = random_forest([(features[n], y) for n, y in views.items()], list(features.values()),
