@@ -18,6 +18,7 @@ from plotly.subplots import make_subplots
 from benchmarks.accuracy.comparison import headlines
 from benchmarks.accuracy.datasets import DATASETS, ROOT
 from benchmarks.accuracy.ours import WHOLE
+from benchmarks.accuracy.page import MINUTES
 from rbc.figures.palette import palette
 from rbc.outputs import write_text
 
@@ -75,7 +76,7 @@ def learning_page(rows: Sequence[dict], dataset: str) -> str:
         bars = {"type": "data", "array": [high - value], "arrayminus": [value - low]}
         drawn.add_trace(go.Bar(y=[name], x=[value], error_x=bars, orientation="h", marker_color=colours[name],
                                showlegend=False), 1, 2)
-    drawn.update_xaxes(title_text="labelled minutes, training and validation", type="log", row=1, col=1)
+    drawn.update_xaxes(title_text="labelled minutes, training and validation", type="log", tickvals=MINUTES, row=1, col=1)
     drawn.update_yaxes(title_text="F1", range=[0, 1], row=1, col=1)
     drawn.update_xaxes(title_text="difference of F1", row=1, col=2)
     drawn.update_layout(template="plotly_white", width=1350, height=640,

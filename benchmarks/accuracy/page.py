@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -13,6 +14,7 @@ COLOURS = {  # of methods; behaviours have theirs in rbc.figures.palette
     WHOLE: "#d62728", "random_forest": "#2ca02c", "gradient_boosting": "#98df8a", "tcn": "#1f77b4", "ts2vec": "#17becf",
     "cebra": "#9467bd", "clusters": "#bcbd22", "validity_only": "#7f7f7f", "always_present": "#c7c7c7",
 }  # fmt: skip
+MINUTES = (0.5, 1, 2, 3, 4, 5, 7, 10, 20, 50, 100, 200, 500)  # that axes name
 
 
 def comparison_page(rows: Sequence[dict]) -> str:
@@ -41,9 +43,10 @@ def comparison_page(rows: Sequence[dict]) -> str:
                                    text=part["peer"], textposition="middle right", showlegend=False,
                                    marker_color=COLOURS[WHOLE]), 2, column)
         drawn.add_hline(0, line_color="#999", line_dash="dot", row=2, col=column)
-        for line in (1, 2):
-            drawn.update_xaxes(title_text="labelled minutes", type="log", row=line, col=column)
+        span = np.log10([0.7 * own["labelled_minutes"].min(), 1.4 * own["labelled_minutes"].max()])
+        drawn.update_xaxes(title_text="labelled minutes", type="log", range=span, tickvals=MINUTES, col=column)
     drawn.update_yaxes(range=[0, 1], row=1)
+    drawn.update_yaxes(range=[-0.3, 0.3], row=2)
     drawn.update_yaxes(title_text="macro F1", row=1, col=1)
     drawn.update_yaxes(title_text="difference of macro F1", row=2, col=1)
     drawn.update_layout(template="plotly_white", width=max(420 * len(datasets), 800), height=760,
