@@ -129,7 +129,7 @@ def trainings(params: Params, experiment: Experiment, classifier: Classifier) ->
 
 def speeds(params: Params, stages: dict[str, Training]) -> dict[str, float]:
     """Frames per second of the steps of some stages, forward and backward, each view counted."""
-    tuned, unlabelled = params.finetune, params.finetune.weights["consistency"] > 0
+    tuned, unlabelled = params.finetune, params.finetune.weights.consistency > 0
     frames = {
         "pretrain": 2 * params.pretrain.batch_size * params.pretrain.crop_frames,
         "finetune": (tuned.batch_size + unlabelled * (tuned.batch_size // 2)) * tuned.crop_frames,

@@ -75,9 +75,10 @@ def fusion(rows: Sequence[dict]) -> pd.DataFrame:
         pairs |= {half_gone(lost): kept for lost, kept in zip(MODALITIES, reversed(MODALITIES), strict=True)}
         for with_both, alone in pairs.items():
             if with_both in wide:
-                mean, low, high = interval((wide[with_both] - wide[alone]).to_numpy())
+                pair = wide[[with_both, alone]].dropna()  # in some cells a session has never had one of them
+                mean, low, high = interval((pair[with_both] - pair[alone]).to_numpy())
                 found.append({"dataset": dataset, "label_fraction": fraction, "modalities": with_both, "alone": alone,
-                              "cells": len(wide), "difference": mean, "low": low, "high": high})
+                              "cells": len(pair), "difference": mean, "low": low, "high": high})
     return pd.DataFrame(found, columns=[*KEY, "modalities", "alone", "cells", "difference", "low", "high"])
 
 

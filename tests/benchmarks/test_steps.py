@@ -10,7 +10,17 @@ from benchmarks.steps import PARTS, Clock, inference_shares, step_s, step_shares
 from rbc.classifier import Classifier
 from rbc.learning.mlp import WindowMlp
 from rbc.learning.training import Chance
+from rbc.params import changed, load
 from rbc.scoring.splits import Ledger
+
+
+def test_speed_counts_the_frames_of_a_step(monkeypatch):
+    params = load(Path(__file__).parents[2] / "params.yaml")
+    monkeypatch.setattr(steps, "step_s", lambda train: train)
+    found = steps.speeds(params, dict.fromkeys(("pretrain", "finetune", "train_mlp"), 2.0))
+    assert found == {"pretrain": 16 * 256, "finetune": 16 * 256 / 2, "train_mlp": 2048 / 2}
+    consistent = changed(params, {"finetune": {"weights": {"consistency": 0.5}}})
+    assert steps.speeds(consistent, dict.fromkeys(found, 2.0))["finetune"] == 24 * 256 / 2
 
 
 def test_a_part_within_another_counts_for_itself(monkeypatch):
