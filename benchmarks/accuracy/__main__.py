@@ -54,10 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         continue
                     done = [row for row in done if (_cell(row), row["method"]) != jobs[job]] + job.result()
                     write_json(RESULTS, {"rows": sorted(done, key=_place)})
-    write_text(TABLE, table(done))
+    compared = table(done)
+    write_text(TABLE, compared)
     if done:
         write_text(PAGE, comparison_page(done))
-    print(table(done), PAGE, sep="\n")
+    print(compared, PAGE, sep="\n")
     return int(failed > 0)
 
 

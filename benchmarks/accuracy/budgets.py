@@ -40,7 +40,7 @@ def order(labels: Mapping[str, np.ndarray], least: int, draw: int) -> list[Piece
     for behaviour in np.argsort(holds.sum(0), kind="stable"):
         if holds[:, behaviour].any() and not holds[first, behaviour].any():
             first.append(int(np.argmax(holds[:, behaviour])))
-    return [drawn[i] for i in first] + [piece for i, piece in enumerate(drawn) if i not in set(first)]
+    return [drawn[i] for i in (*first, *(i for i in range(len(drawn)) if i not in first))]
 
 
 def budget(labels: Mapping[str, np.ndarray], fraction: float, least: int, draw: int) -> dict[str, np.ndarray]:
@@ -53,5 +53,5 @@ def budget(labels: Mapping[str, np.ndarray], fraction: float, least: int, draw: 
         if spent >= fraction * total:
             break
         kept[name][a:b] = labels[name][a:b]
-        spent += int(scored_rows(labels[name][a:b]).sum())
+        spent += b - a  # pieces are of scored frames
     return kept

@@ -19,7 +19,7 @@ from rbc.scoring.labels import minutes, with_slack
 PIECE_S = 2.0  # nobody annotates less at a time
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Cell:
     dataset: str
     fold: int
@@ -37,7 +37,6 @@ class Bench:
 
     cell: Cell
     dataset: Dataset
-    fold: Fold
     folder: Path
 
     @classmethod
@@ -46,10 +45,11 @@ class Bench:
         and those that stay closed left out."""
         folder = dataset.folder / cell.name
         if not (folder / ALIGNED).exists():
-            split = {"by": dataset.params.split.by, "validation": list(fold.validation), "test": list(fold.held)}
-            save(changed(dataset.params, {"split": split, "seed": dataset.params.seed + cell.draw}), folder / "params.yaml")
+            params = dataset.params
+            split = {"by": params.split.by, "validation": list(fold.validation), "test": list(fold.held)}
+            save(changed(params, {"split": split, "seed": params.seed + cell.draw}), folder / "params.yaml")
             _link_sessions(folder / ALIGNED, dataset, fold, cell)
-        return cls(cell, dataset, fold, folder)
+        return cls(cell, dataset, folder)
 
     def experiment(self) -> Experiment:
         return Experiment.open(load(self.folder / "params.yaml"), self.folder / ALIGNED)

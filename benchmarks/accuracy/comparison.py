@@ -1,6 +1,6 @@
 """Rows of metrics/accuracy.json against each other: rbc and the best of its peers, paired by fold and draw."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -30,56 +30,57 @@ def interval(difference: np.ndarray) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def paired(heads: pd.DataFrame, score: str = "macro_f1") -> pd.DataFrame:
+def paired(heads: pd.DataFrame) -> pd.DataFrame:
     """rbc against the peer that is best on average, by data set and budget: its name, cells that both have, mean
-    difference, low and high of its 95 % interval."""
+    difference of macro F1, low and high of its 95 % interval."""
     found = []
-    for (dataset, fraction), part in heads.groupby(KEY):
-        wide = part.pivot_table(index=PAIR, columns="method", values=score)
+    for key, wide in _wide(heads, "method"):
         if WHOLE not in wide:
             continue
         wide = wide[wide[WHOLE].notna()]
         peers = wide.drop(columns=[m for m in wide if m in (WHOLE, *ABLATIONS, *CHANCE)]).dropna(axis=1)
-        if peers.empty:
-            continue
-        best = peers.mean().idxmax()
-        mean, low, high = interval((wide[WHOLE] - peers[best]).to_numpy())
-        found.append({"dataset": dataset, "label_fraction": fraction, "peer": best, "cells": len(wide),
-                      "difference": mean, "low": low, "high": high})
-    return pd.DataFrame(found, columns=[*KEY, "peer", "cells", "difference", "low", "high"])
+        if not peers.empty:
+            best = peers.mean().idxmax()
+            found.append({**key, "peer": best, **_difference(wide, WHOLE, best)})
+    return _table(found, "peer")
 
 
-def left_out(heads: pd.DataFrame, score: str = "macro_f1") -> pd.DataFrame:
+def left_out(heads: pd.DataFrame) -> pd.DataFrame:
     """What rbc gains by each part: rbc less rbc without it, paired, by data set and budget."""
-    found = []
-    for (dataset, fraction), part in heads.groupby(KEY):
-        wide = part.pivot_table(index=PAIR, columns="method", values=score)
-        for method in (m for m in ABLATIONS if m in wide and WHOLE in wide):
-            both = wide[[WHOLE, method]].dropna()
-            mean, low, high = interval((both[WHOLE] - both[method]).to_numpy())
-            found.append({"dataset": dataset, "label_fraction": fraction, "method": method, "cells": len(both),
-                          "difference": mean, "low": low, "high": high})
-    return pd.DataFrame(found, columns=[*KEY, "method", "cells", "difference", "low", "high"])
+    return _table([{**key, "method": method, **_difference(wide, WHOLE, method)}
+                   for key, wide in _wide(heads, "method") for method in ABLATIONS if {WHOLE, method} <= {*wide}],
+                  "method")
 
 
 def fusion(rows: Sequence[dict]) -> pd.DataFrame:
     """rbc with both modalities less the one of them that is better alone on average, and with one of them gone half the
-    time less the other alone; paired."""
+    time less the other alone; paired, in the cells in which no session has never had one of them."""
     ours = pd.DataFrame([row for row in rows if row["method"] == WHOLE and row["mode"] == "transductive"])
     found = []
-    for (dataset, fraction), part in ours.groupby(KEY) if len(ours) else ():
-        wide = part.pivot_table(index=PAIR, columns="modalities", values="macro_f1")
-        if not {*MODALITIES} <= {*wide}:
-            continue
-        pairs = {"both": wide[[*MODALITIES]].mean().idxmax()}
-        pairs |= {half_gone(lost): kept for lost, kept in zip(MODALITIES, reversed(MODALITIES), strict=True)}
-        for with_both, alone in pairs.items():
-            if with_both in wide:
-                pair = wide[[with_both, alone]].dropna()  # in some cells a session has never had one of them
-                mean, low, high = interval((pair[with_both] - pair[alone]).to_numpy())
-                found.append({"dataset": dataset, "label_fraction": fraction, "modalities": with_both, "alone": alone,
-                              "cells": len(pair), "difference": mean, "low": low, "high": high})
-    return pd.DataFrame(found, columns=[*KEY, "modalities", "alone", "cells", "difference", "low", "high"])
+    for key, wide in _wide(ours, "modalities") if len(ours) else ():
+        if {*MODALITIES} <= {*wide}:
+            pairs = {"both": wide[[*MODALITIES]].mean().idxmax()}
+            pairs |= {half_gone(lost): kept for lost, kept in zip(MODALITIES, reversed(MODALITIES), strict=True)}
+            found += [{**key, "modalities": with_both, "alone": alone, **_difference(wide, with_both, alone)}
+                      for with_both, alone in pairs.items() if with_both in wide]
+    return _table(found, "modalities", "alone")
+
+
+def _wide(rows: pd.DataFrame, by: str) -> Iterator[tuple[dict, pd.DataFrame]]:
+    """Data set and budget, and their macro F1 with a row per fold and draw and a column per value of `by`."""
+    for key, part in rows.groupby(KEY):
+        yield dict(zip(KEY, key, strict=True)), part.pivot_table(index=PAIR, columns=by, values="macro_f1")
+
+
+def _difference(wide: pd.DataFrame, one: str, other: str) -> dict:
+    """Of the cells that have both columns: how many, mean difference, low and high of its interval."""
+    both = wide[[one, other]].dropna()
+    mean, low, high = interval((both[one] - both[other]).to_numpy())
+    return {"cells": len(both), "difference": mean, "low": low, "high": high}
+
+
+def _table(rows: list[dict], *names: str) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=[*KEY, *names, "cells", "difference", "low", "high"])
 
 
 def table(rows: Sequence[dict]) -> str:

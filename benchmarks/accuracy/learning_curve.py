@@ -25,14 +25,15 @@ from rbc.outputs import write_text
 MORE_MIN = 10.0
 RESAMPLES = 1000
 MACRO = "macro F1"
+CELL = ["fold", "draw", "label_fraction"]
 
 
 def curve(rows: Sequence[dict], dataset: str) -> pd.DataFrame:
-    """F1 by cell: columns fold, draw, minutes, MACRO and one per behaviour; one row per fold, draw and budget."""
+    """F1 by cell: columns CELL, minutes, MACRO and one per behaviour; one row per fold, draw and budget."""
     heads = headlines(rows)
     own = heads[(heads["method"] == WHOLE) & (heads["dataset"] == dataset)]
     scores = pd.DataFrame(list(own["behaviours"]), index=own.index).astype(float)
-    return pd.concat([own[["fold", "draw"]], own["labelled_minutes"].rename("minutes"),
+    return pd.concat([own[CELL], own["labelled_minutes"].rename("minutes"),
                       own["macro_f1"].rename(MACRO), scores], axis=1).sort_values("minutes")
 
 
@@ -63,13 +64,12 @@ def learning_page(rows: Sequence[dict], dataset: str) -> str:
     """HTML: macro F1 and F1 per behaviour against labelled minutes, and what ten minutes more should add to each."""
     found = curve(rows, dataset)
     groups = (found["fold"].astype(str) + "-" + found["draw"].astype(str)).to_numpy()
-    behaviours = [c for c in found.columns if c not in ("fold", "draw", "minutes", MACRO)]
+    behaviours = [c for c in found.columns if c not in (*CELL, "minutes", MACRO)]
     colours = {MACRO: "#222222"} | palette(behaviours)
-    shares = pd.qcut(found["minutes"].rank(method="first"), max(len(found) // max(len(set(groups)), 1), 1), labels=False)
     drawn = make_subplots(1, 2, column_widths=[0.6, 0.4], horizontal_spacing=0.12,
                           subplot_titles=["F1 on unseen animals", f"what {MORE_MIN:g} minutes more should add"])
     for name in (*behaviours, MACRO):
-        mean = found.groupby(shares)[["minutes", name]].mean()
+        mean = found.groupby("label_fraction")[["minutes", name]].mean()
         drawn.add_trace(go.Scatter(x=mean["minutes"], y=mean[name], mode="lines+markers", name=name,
                                    line={"color": colours[name], "width": 4 if name == MACRO else 1.8}), 1, 1)
         value, low, high = worth(found["minutes"].to_numpy(), found[name].to_numpy(), groups)

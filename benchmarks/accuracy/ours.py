@@ -21,7 +21,7 @@ from rbc.scoring.known import KNOWN, NOTHING, Known, of_head, read_known
 
 STAGES = ("pretrain", "align_sessions", "finetune", "pseudo_label", "train_mlp")
 WHOLE = "rbc"
-ABLATIONS = {  # method: what is changed of params.yaml; the first step of a training moves nothing, its rate is warming up
+ABLATIONS = {  # method: what is changed of params.yaml; one step of a training moves nothing, its rate warms up
     "rbc without pretrain": {"pretrain": {"steps": 1}},
     "rbc without align_sessions": {"align_sessions": {"steps": 1}},
     "rbc with consistency": {"finetune": {"weights": {"consistency": 0.5}}},
@@ -49,10 +49,10 @@ def workspace(bench: Bench, method: str) -> Path:
     return folder
 
 
-def train(bench: Bench, method: str, until: str = STAGES[-1]) -> Path:
+def train(bench: Bench, method: str) -> Path:
     """The method's workspace once its stages have run, those that are done left alone."""
     folder = workspace(bench, method)
-    for stage in STAGES[: STAGES.index(until) + 1]:
+    for stage in STAGES:
         if not (folder / "data" / stage).exists():
             start = time.monotonic()
             run(f"stages.{stage}", folder)
