@@ -6,6 +6,7 @@ reconstruction and programmed targets (TREBA, arXiv 2011.13917).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -116,7 +117,8 @@ def _masked_pass(tasks: Tasks, view: View, kind: str, share: float, generator) -
     """Latents of the view with frames hidden, and which frames (B, T) were."""
     seen = latent_mask(view.imu, share, kind, generator)  # (B, T, 1)
     hide = lambda x: torch.where(seen > 0, x, torch.nan)  # noqa: E731
-    return divided(tasks.network, hide(view.imu), hide(view.pose), view.there, view.setup), seen[..., 0] == 0
+    whole = partial(tasks.network, foresee=True)
+    return divided(whole, hide(view.imu), hide(view.pose), view.there, view.setup), seen[..., 0] == 0
 
 
 def _foresight(latents: Latents, view: View) -> Tensor:

@@ -81,10 +81,15 @@ class Gathered(torch.autograd.Function):
 
 
 def average_gradients(parameters: list[nn.Parameter]) -> None:
-    """Give every process the mean of all gradients."""
+    """Give every process the mean of all gradients; a process whose share did not touch a parameter counts as 0."""
     if not distributed.is_initialized():
         return
-    gradients = [p.grad for p in parameters if p.grad is not None]
+    touched = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32, device=parameters[0].device)
+    distributed.all_reduce(touched)
+    own = [p for p, by in zip(parameters, touched.tolist(), strict=True) if by]
+    for p in own:
+        p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+    gradients = [p.grad for p in own]
     total = nn.utils.parameters_to_vector(gradients)
     distributed.all_reduce(total)
     nn.utils.vector_to_parameters(total / distributed.get_world_size(), gradients)

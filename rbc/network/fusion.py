@@ -23,15 +23,24 @@ class AlignmentHead(nn.Module):
         self.out = nn.Linear(2 * d_model, d_model)
         self.norm = nn.LayerNorm(d_model)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """(B, T, D) of z (B, T, D); 0 in segments in which no frame is `wanted` (B, T), where that is given."""
         batch, frames, d_model = z.shape
         tail = -frames % self.SEGMENT
         padded = nnf.pad(z, (0, 0, self.BURN_IN, tail))  # (B, burn-in + T, D)
-        pieces = padded.unfold(1, self.BURN_IN + self.SEGMENT, self.SEGMENT)  # (B, S, D, burn-in + segment)
-        pieces = pieces.permute(0, 1, 3, 2).reshape(-1, self.BURN_IN + self.SEGMENT, d_model)
+        pieces = padded.unfold(1, self.BURN_IN + self.SEGMENT, self.SEGMENT).transpose(2, 3)  # (B, S, burn-in + segment, D)
+        asked = torch.ones(pieces.shape[:2], dtype=torch.bool, device=z.device)
+        if wanted is not None:
+            asked = nnf.pad(wanted, (0, tail)).unflatten(1, (-1, self.SEGMENT)).any(2)  # (B, S)
+        foreseen = z.new_zeros(*asked.shape, self.SEGMENT, d_model)
+        if asked.any():
+            foreseen = foreseen.masked_scatter(asked[..., None, None], self._foreseen(pieces[asked]).to(foreseen))
+        return foreseen.reshape(batch, -1, d_model)[:, :frames]
+
+    def _foreseen(self, pieces: Tensor) -> Tensor:
+        """(N, segment, D) of pieces (N, burn-in + segment, D)."""
         states, _ = self.gru(pieces)
-        states = states[:, self.BURN_IN :].reshape(batch, frames + tail, d_model)[:, :frames]
-        return self.norm(self.out(torch.cat([states, z], -1)))  # (B, T, D)
+        return self.norm(self.out(torch.cat([states, pieces], -1)[:, self.BURN_IN :]))
 
 
 class CrossAttention(nn.Module):
@@ -81,10 +90,11 @@ class Fusion(nn.Module):
         self.norm = nn.LayerNorm(d_model)
         self.context = AlignmentHead.SEGMENT + AlignmentHead.BURN_IN - min(self.imu_asks.offsets)
 
-    def forward(self, imu: Tensor, pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, imu: Tensor, pose: Tensor, valid: Tensor, everywhere: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Fused latent (B, T, D), and what pose foresees of imu and imu of pose, of latents (B, T, D) and validity
-        (B, T, 2)."""
-        imu_foreseen, pose_foreseen = self.to_imu(pose), self.to_pose(imu)
+        (B, T, 2); foreseen `everywhere`, or only around frames in which one of the two is missing."""
+        gone = [None if everywhere else valid[..., 1 - m] & ~valid[..., m] for m in (0, 1)]
+        imu_foreseen, pose_foreseen = self.to_imu(pose, gone[0]), self.to_pose(imu, gone[1])
         there = valid.to(imu.dtype)
         has_imu, has_pose = there[..., :1], there[..., 1:]
         imu_full = torch.where(valid[..., :1], imu, imu_foreseen * has_pose)

@@ -54,10 +54,11 @@ class Network(nn.Module):
         """Features (B, T, F) of both modalities in standard deviations of the training animals."""
         return self.imu_adapter.scale(imu), self.pose_adapter.scale(pose)
 
-    def forward(self, imu: Tensor, pose: Tensor, valid: Tensor, setup: Tensor) -> Latents:
-        """Latents of scaled features (B, T, F), validity (B, T, 2) and setup rows (B,)."""
+    def forward(self, imu: Tensor, pose: Tensor, valid: Tensor, setup: Tensor, foresee: bool = False) -> Latents:
+        """Latents of scaled features (B, T, F), validity (B, T, 2) and setup rows (B,). What one modality foresees of the
+        other is worked out in all frames where `foresee`, else where it is needed."""
         z_imu, z_pose = (self.encoded(m, x, valid, setup) for m, x in enumerate((imu, pose)))
-        return Latents(z_imu, z_pose, *self.fusion(z_imu, z_pose, valid))
+        return Latents(z_imu, z_pose, *self.fusion(z_imu, z_pose, valid, foresee))
 
     def encoded(self, modality: int, scaled: Tensor, valid: Tensor, setup: Tensor) -> Tensor:
         """The latent (B, T, D) of one modality, before fusion."""

@@ -82,3 +82,24 @@ def test_frames_without_anything_valid_stay_finite():
     assert all(x.isfinite().all() for x in out)
     sum(x.sum() for x in out).backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in (*fusion.parameters(), *pair))
+
+
+@torch.no_grad()
+def test_what_is_foreseen_where_it_is_wanted_is_what_is_foreseen_everywhere():
+    head, z = seeded(AlignmentHead, D_MODEL), latents(1, 5 * SEGMENT - 3)
+    wanted = torch.zeros(1, z.shape[1], dtype=torch.bool)
+    wanted[0, [SEGMENT + 5, 4 * SEGMENT + 1]] = True
+    whole, some = head(z), head(z, wanted)
+    for segment in range(5):
+        here = slice(segment * SEGMENT, (segment + 1) * SEGMENT)
+        expected = whole[:, here] if segment in (1, 4) else torch.zeros_like(whole[:, here])
+        torch.testing.assert_close(some[:, here], expected, atol=1e-6, rtol=0)
+    assert not head(z, torch.zeros_like(wanted)).any()
+
+
+@torch.no_grad()
+def test_the_fused_latent_needs_no_foresight_where_both_are_there():
+    fusion, pair = seeded(Fusion, D_MODEL, 2), [latents(1), latents(2)]
+    valid = torch.rand(1, FRAMES, 2, generator=torch.Generator().manual_seed(3)) > 0.02
+    assert not valid.all() and valid.unflatten(1, (-1, SEGMENT)).all((2, 3)).any()  # some segments lack something, some nothing
+    torch.testing.assert_close(fusion(*pair, valid)[0], fusion(*pair, valid, everywhere=True)[0], atol=1e-6, rtol=0)
