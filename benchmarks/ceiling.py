@@ -46,7 +46,8 @@ def main() -> None:
         network, _ = finetune(
             model.network, labelled, None, **settings.model_dump(exclude={"windows", "members", "epochs"}),
             bootstrap=0.0, consistency_threshold=1.0, mixup=0.0, dwa_temperature=None, weights=WEIGHTS,
-            augmentation=params.augment.model_dump(exclude={"time_warp"}), time_warp=params.augment.time_warp,
+            augmentation=params.augment.model_dump(exclude={"time_warp", "mirror"}),
+            time_warp=params.augment.time_warp, mirror=params.augment.mirror,
             chance=chance, scratch=checkpoints / "network", precision=params.compute.precision, name="ceiling",
         )
         encoded = {n: encode(network, s, model.recipe) for n, s in own.items()}

@@ -96,8 +96,9 @@ def trainings(params: Params, experiment: Experiment, classifier: Classifier) ->
     views = experiment.labels("train")
     everything = Corpus(experiment.seen, model.recipe, model.setups, Ledger(), roles)
     labelled = Corpus(experiment.of("train"), model.recipe, model.setups, Ledger(), roles, views)
-    augmented = {"augmentation": params.augment.model_dump(exclude={"time_warp"}),
-                 "precision": params.compute.precision, "time_warp": params.augment.time_warp}
+    augmented = {"augmentation": params.augment.model_dump(exclude={"time_warp", "mirror"}),
+                 "time_warp": params.augment.time_warp, "mirror": params.augment.mirror,
+                 "precision": params.compute.precision}
 
     def pretrain(steps: int, scratch: Path) -> None:
         settings = params.pretrain.model_dump(exclude={"sessions"}) | {"steps": steps}

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+from rbc.mirror import mirrored
 from rbc.rooms import pieces
 from rbc.signals import Crop, Recipe, empty_crop, session_crop
 
@@ -134,16 +135,18 @@ def pose_width(recipe: Recipe) -> int:
     return pose_features(empty_crop(recipe, frames=64), recipe).shape[-1]
 
 
-def part_features(session, recipe: Recipe, part: slice) -> tuple[Tensor, Tensor]:
-    """Features (n, F) of both modalities in a slice of a session's frames; NaN where missing."""
+def part_features(session, recipe: Recipe, part: slice, mirror: bool = False) -> tuple[Tensor, Tensor]:
+    """Features (n, F) of both modalities in a slice of a session's frames; NaN where missing. Where `mirror`, of what a
+    mirror shows."""
     margin = recipe.reach
     crop = session_crop(session, part.start - margin, part.stop + margin, recipe)
+    crop = mirrored(crop, recipe) if mirror else crop
     there = crop.there[0, margin:-margin]
     pair = imu_features(crop, recipe), pose_features(crop, recipe)
     return tuple(torch.where(there[:, m, None], x[0, margin:-margin], torch.nan) for m, x in enumerate(pair))
 
 
-def session_features(session, recipe: Recipe) -> np.ndarray:
-    """(T, F) all features of a session side by side, NaN where missing."""
-    parts = (part_features(session, recipe, part) for part in pieces(len(session), 4096))
+def session_features(session, recipe: Recipe, mirror: bool = False) -> np.ndarray:
+    """(T, F) all features of a session side by side, NaN where missing, as of `part_features`."""
+    parts = (part_features(session, recipe, part, mirror) for part in pieces(len(session), 4096))
     return torch.cat([torch.cat(pair, -1) for pair in parts]).numpy()

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from rbc.device import placed
 from rbc.features import imu_features, part_features, pose_features
+from rbc.mirror import mirrored
 from rbc.network.adapter import Adapter
 from rbc.network.network import Network
 from rbc.recordings.session import MODALITIES, Session
@@ -74,12 +75,14 @@ class Part:
 
 
 @torch.inference_mode()
-def read_part(network: Network, session: Session, recipe: Recipe, row: int, part: slice) -> Part:
-    """What is read in a slice of frames, whatever the session it is cut from; `row` is the adapter's."""
+def read_part(network: Network, session: Session, recipe: Recipe, row: int, part: slice, mirror: bool = False) -> Part:
+    """What is read in a slice of frames, whatever the session it is cut from; `row` is the adapter's. Where `mirror`,
+    of what a mirror shows."""
     margin = halo(network, recipe)
     first = (part.start - margin) // network.GRID * network.GRID  # the network's segments lie on an absolute grid
     inner = slice(part.start - first, part.stop - first)
     crop = session_crop(session, first, part.stop + margin, recipe, row).map(placed)
+    crop = mirrored(crop, recipe) if mirror else crop
     scaled = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
     latents = network(*scaled, crop.there, crop.setup).three
     features = network.shifted(scaled, crop.there, crop.setup)
@@ -112,13 +115,14 @@ def side_by_side(work: Callable[[Item], Made], items: Iterable[Item]) -> Iterato
             yield waiting.popleft().result()
 
 
-def encode(network: Network, session: Session, recipe: Recipe, row: int = 0) -> Encoded:
-    """Latents and head probabilities of a session, in chunks; `row` is the adapter's (0 = the shared map)."""
+def encode(network: Network, session: Session, recipe: Recipe, row: int = 0, mirror: bool = False) -> Encoded:
+    """Latents and head probabilities of a session, in chunks; `row` is the adapter's (0 = the shared map).
+    Where `mirror`, of what a mirror shows."""
     network.eval()
 
     @torch.inference_mode()
     def encoded(chunk: slice) -> tuple[Tensor, ...]:
-        part = read_part(network, session, recipe, row, chunk)
+        part = read_part(network, session, recipe, row, chunk, mirror)
         probability = torch.sigmoid(network.heads(tuple(z[None] for z in part.latents)))[0]  # (n, M, C)
         similarity = network.prototypes.similarity(part.latents[2])
         return torch.stack(part.latents, 1), probability, similarity, part.there, *part.features

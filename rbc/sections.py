@@ -74,6 +74,7 @@ class Model(Section):
 
 
 class Augment(Section):
+    mirror: Share
     mounting_deg: Annotated[float, Field(ge=0, le=180)]
     camera_scale: Annotated[float, Field(ge=0, lt=1)]
     camera_shear: Annotated[float, Field(ge=0, lt=1)]

@@ -38,7 +38,8 @@ def main() -> None:
         network, history = finetune(
             model.network, labelled, everything, **settings,
             dwa_temperature=params.finetune.dwa_temperature if params.finetune.dwa else None,
-            augmentation=params.augment.model_dump(exclude={"time_warp"}), time_warp=params.augment.time_warp,
+            augmentation=params.augment.model_dump(exclude={"time_warp", "mirror"}),
+            time_warp=params.augment.time_warp, mirror=params.augment.mirror,
             chance=chance, precision=params.compute.precision,
             scratch=experiment.scratch("finetune", SECTIONS, [ALIGNED, PRETRAINED, ALIGNED_ADAPTERS]),
         )

@@ -28,11 +28,10 @@ def main() -> None:
         corpus = Corpus(experiment.seen, model.recipe, (), Ledger(), experiment.roles)
         fit_scaling(model.network, corpus)
         settings = params.pretrain.model_dump(exclude={"sessions"})
-        augmentation = params.augment.model_dump(exclude={"time_warp"})
         history = pretrain(
-            model.network, corpus, **settings, augmentation=augmentation, time_warp=params.augment.time_warp,
-            chance=chance, scratch=experiment.scratch("pretrain", SECTIONS, [ALIGNED]),
-            precision=params.compute.precision,
+            model.network, corpus, **settings, augmentation=params.augment.model_dump(exclude={"time_warp", "mirror"}),
+            time_warp=params.augment.time_warp, mirror=params.augment.mirror, chance=chance,
+            scratch=experiment.scratch("pretrain", SECTIONS, [ALIGNED]), precision=params.compute.precision,
         )
         if not leads():
             return

@@ -10,10 +10,11 @@ from rbc.experiment import Experiment
 from rbc.features import session_features
 from rbc.inference import encode
 from rbc.learning.pseudo import STRIDE, teacher_probability
+from rbc.mirror import has_mirror, mirrored_track
 from rbc.outputs import write_json, writing
 from rbc.params import load
 from rbc.scoring.baselines import random_forest
-from rbc.scoring.labels import unscored, with_slack
+from rbc.scoring.labels import NOT_SCORED, unscored, with_slack
 from rbc.scoring.metrics import average_precision
 
 FINETUNED = Path("data/finetune")
@@ -30,9 +31,12 @@ def main() -> None:
     rows = {n: r[unscored(views, n, len(asked[n]))[r]] for n, r in rows.items()}
     with writing(Path("data/pseudo_label")) as out:
         features = {n: session_features(s, experiment.recipe) for n, s in tqdm(asked.items(), desc="features", unit="session")}
-        said, _ = random_forest([(features[n], y) for n, y in views.items()], list(features.values()),
-                                ["every"] * len(views), **params.pseudo_label.model_dump(),
-                                seed=params.seed, rows=list(rows.values()))
+        lessons = [(features[n], y) for n, y in views.items()]
+        if params.augment.mirror and has_mirror(experiment.recipe):
+            lessons += [(session_features(own[n], experiment.recipe, mirror=True),
+                         mirrored_track(y, experiment.behaviours, NOT_SCORED)) for n, y in views.items()]
+        said, _ = random_forest(lessons, list(features.values()), ["every"] * len(lessons),
+                                **params.pseudo_label.model_dump(), seed=params.seed, rows=list(rows.values()))
         forest = dict(zip(asked, said, strict=True))
         for name, session in own.items():
             whole = np.full((len(session), len(experiment.behaviours)), np.nan, np.float16)

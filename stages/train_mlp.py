@@ -14,16 +14,17 @@ from rbc.inference import Encoded, encode, feature_range, fit_class_map, scaled_
 from rbc.learning.ranks import leads, together
 from rbc.learning.selftraining import self_train
 from rbc.learning.training import Chance
+from rbc.mirror import has_mirror, twin, with_twins
 from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
 from rbc.scoring.calibration import folds, mean_of_heads
 from rbc.scoring.decision import Decision, Rules, cross_fitted
 from rbc.scoring.known import KNOWN, NOTHING, Known, write_known
-from rbc.scoring.labels import minutes, scored_rows, with_slack
+from rbc.scoring.labels import NOT_SCORED, minutes, scored_rows, with_slack
 from rbc.scoring.metrics import scoreboard
 from rbc.scoring.splits import CALIBRATION, Ledger
 
-SECTIONS = ("data", "split", "model", "align_data", "finetune", "pseudo_label", "train_mlp", "evaluate")
+SECTIONS = ("data", "split", "model", "align_data", "augment", "finetune", "pseudo_label", "train_mlp", "evaluate")
 FINETUNED, PSEUDO = Path("data/finetune"), Path("data/pseudo_label")
 
 
@@ -35,11 +36,17 @@ def main() -> None:
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     encoded = {name: encode(model.network, s, model.recipe) for name, s in own.items()}
+    lessons = {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()}
+    forest = {n: read_forest(n) for n in own} if settings.pseudo_weight else {}
+    animals = experiment.animals
+    if params.augment.mirror and has_mirror(model.recipe):
+        encoded |= {twin(n): encode(model.network, s, model.recipe, mirror=True) for n, s in own.items()}
+        lessons = with_twins(lessons, experiment.behaviours, NOT_SCORED)
+        forest = with_twins(forest, experiment.behaviours, np.nan)
+        animals = animals | {twin(n): animals[n] for n in own}
     with writing(Path("data/train_mlp")) as out, together():
         mlp, said, history = self_train(
-            encoded, {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()},
-            {n: read_forest(n) for n in own} if settings.pseudo_weight else {},
-            experiment.animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
+            encoded, lessons, forest, animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
             hidden_dim=params.model.hidden_dim, causal=model.recipe.causal,
             negative_focus=params.finetune.negative_focus, chance=Chance(params.seed),
             scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),

@@ -24,7 +24,8 @@ NAMES = ("F1D1", "M1D1")
 STEPS = 2
 CROPS = {"steps": STEPS, "batch_size": 5, "crop_frames": 64}  # no even number: shares differ
 PARAMS = load(Path(__file__).parent.parent / "params.yaml")
-AUGMENT = {"augmentation": PARAMS.augment.model_dump(exclude={"time_warp"}), "time_warp": PARAMS.augment.time_warp}
+AUGMENT = {"augmentation": PARAMS.augment.model_dump(exclude={"time_warp", "mirror"}),
+           "time_warp": PARAMS.augment.time_warp, "mirror": PARAMS.augment.mirror}
 
 
 def corpora(ledger: Ledger) -> tuple:

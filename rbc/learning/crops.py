@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rbc.device import placed
+from rbc.mirror import has_mirror, mirrored, mirrored_track, partly
 from rbc.recordings.session import NOT_SCORED, Session
 from rbc.scoring.bouts import find_bouts
 from rbc.scoring.labels import union
@@ -30,27 +31,37 @@ class Corpus:
     def frames(self, name: str) -> int:
         return len(self.sessions[name])
 
-    def batch(self, picks: list[tuple[str, int]], frames: int, warp: float = 1.0) -> Crop:
+    def flips(self, batch: int, share: float, rng: np.random.Generator) -> np.ndarray:
+        """(B,) which crops of a batch to serve as a mirror shows them: `share` of them, none where there is no mirror."""
+        if not share or not has_mirror(self.recipe):
+            return np.zeros(batch, bool)
+        return rng.random(batch) < share
+
+    def batch(self, picks: list[tuple[str, int]], frames: int, warp: float = 1.0,
+              flip: np.ndarray | None = None) -> Crop:
         """Crop (B, T) of the stretches of `frames` frames that start at picks (session, frame), played `warp` times
-        as fast."""
+        as fast, and mirrored where `flip` (B,) holds."""
         span = max(int(round(frames * warp)), 2)
         parts = [self._cut(name, start, span) for name, start in picks]
         crop = Crop(*(torch.cat(list(column)) for column in zip(*(vars(p).values() for p in parts), strict=True)))
+        if flip is not None and flip.any():
+            crop = partly(flip, crop, mirrored(crop, self.recipe))
         return (crop if span == frames else warped(crop, frames)).map(placed)
 
-    def labels_of(self, picks: list[tuple[str, int]], frames: int, rng: np.random.Generator,
-                  warp: float = 1.0) -> Tensor:
+    def labels_of(self, picks: list[tuple[str, int]], frames: int, rng: np.random.Generator, warp: float = 1.0,
+                  flip: np.ndarray | None = None) -> Tensor:
         """Labels (B, T, C) of the same stretches, each by one of its annotators; -1 beyond a session's ends."""
         span = max(int(round(frames * warp)), 2)
         out = []
-        for name, start in picks:
+        for i, (name, start) in enumerate(picks):
             voices = self.labels[name].reshape(-1, *self.labels[name].shape[-2:])
             track = voices[rng.integers(len(voices))]
             piece = np.full((span, track.shape[1]), NOT_SCORED, track.dtype)
             stop = min(start + span, len(track))
             piece[: stop - start] = track[start:stop]
             self.ledger.record(name, start, stop, "labels", self.roles[name])
-            out.append(piece)
+            turned = flip is not None and flip[i]
+            out.append(mirrored_track(piece, self.sessions[name].behaviours, NOT_SCORED) if turned else piece)
         labels = torch.from_numpy(np.stack(out))
         return labels if span == frames else labels[:, _positions(span, frames).round().long()]
 

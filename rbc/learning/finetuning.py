@@ -30,7 +30,7 @@ FORGET_SETUP = 0.5  # share of crops that pass by the shared map alone, as an un
 def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, steps: int, batch_size: int,
              crop_frames: int, lr: float, weight_decay: float, noise_std: float, negative_focus: float, balance: float,
              bootstrap: float, ema: float, consistency_threshold: float, weights: dict[str, float], mixup: float,
-             dwa_temperature: float | None, augmentation: dict, time_warp: float, chance: Chance, scratch: Path,
+             dwa_temperature: float | None, augmentation: dict, time_warp: float, mirror: float, chance: Chance, scratch: Path,
              precision: str, name: str = "finetune") -> tuple[Network, list[dict]]:
     """The averaged teacher, which is what later stages use, and the history.
 
@@ -46,8 +46,9 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
     def step(i: int) -> dict[str, Tensor]:
         warp = float(chance.rng.uniform(1 - time_warp, 1 + time_warp))
         picks = near_bouts.draw(batch_size, chance.rng)
-        labels = labelled.labels_of(picks, crop_frames, chance.rng, warp)
-        clean = labelled.batch(picks, crop_frames, warp)
+        flip = labelled.flips(batch_size, mirror, chance.rng)
+        labels = labelled.labels_of(picks, crop_frames, chance.rng, warp, flip)
+        clean = labelled.batch(picks, crop_frames, warp, flip)
         crop = augment(clean, chance.generator, **augmentation)
         view = _forgetful(_noisy(view_of(crop, labelled.recipe, network), noise_std, chance), chance)
         target, weight = placed((labels == 1).float()), placed((labels >= 0).float())

@@ -74,8 +74,8 @@ def whole_sessions(corpus: Corpus, frames: int = 3000) -> Iterator[Crop]:
 
 def pretrain(network: Network, corpus: Corpus, *, steps: int, batch_size: int, crop_frames: int, lr: float,
              weight_decay: float, temporal_unit: int, alpha: float, exclusion_frames: int, mask: str, mask_share: float,
-             weights: dict[str, float], augmentation: dict, time_warp: float, chance: Chance, scratch: Path,
-             precision: str) -> list[dict]:
+             weights: dict[str, float], augmentation: dict, time_warp: float, mirror: float,
+             chance: Chance, scratch: Path, precision: str) -> list[dict]:
     """History of training `network` in place on the corpus' signals."""
     recipe = corpus.recipe
     sampler = SetupSampler(corpus, crop_frames)
@@ -86,7 +86,8 @@ def pretrain(network: Network, corpus: Corpus, *, steps: int, batch_size: int, c
     def step(_: int) -> dict[str, Tensor]:
         shift = int(chance.rng.integers(0, crop_frames // 4))
         warp = float(chance.rng.uniform(1 - time_warp, 1 + time_warp))
-        whole = corpus.batch(sampler.draw(batch_size, chance.rng), crop_frames + shift, warp)
+        flip = corpus.flips(batch_size, mirror, chance.rng)
+        whole = corpus.batch(sampler.draw(batch_size, chance.rng), crop_frames + shift, warp, flip)
         left, right = (augment(c, chance.generator, **augmentation)
                        for c in (whole.map(lambda x: _frames(x, 0, crop_frames)),
                                  whole.map(lambda x: _frames(x, shift, crop_frames + shift))))
