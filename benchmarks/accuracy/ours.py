@@ -22,6 +22,7 @@ from rbc.scoring.known import KNOWN, NOTHING, Known, of_head, read_known
 STAGES = ("pretrain", "align_sessions", "finetune", "pseudo_label", "train_mlp")
 WHOLE = "rbc"
 ABLATIONS = {  # method: what is changed of params.yaml; one step of a training moves nothing, its rate warms up
+    "rbc without mirror": {"augment": {"mirror": 0.0}},
     "rbc without pretrain": {"pretrain": {"steps": 1}},
     "rbc without align_sessions": {"align_sessions": {"steps": 1}},
     "rbc with consistency": {"finetune": {"weights": {"consistency": 0.5}}},
@@ -40,7 +41,7 @@ def workspace(bench: Bench, method: str) -> Path:
     if not (folder / "params.yaml").exists():
         train(bench, WHOLE)
         (folder / "data").mkdir(parents=True, exist_ok=True)
-        first = min(STAGES.index(section) for section in changes)
+        first = min(STAGES.index(section) if section in STAGES else 0 for section in changes)  # others concern all
         for shared in (ALIGNED.name, *STAGES[:first]):
             link = folder / "data" / shared
             if not link.is_symlink():

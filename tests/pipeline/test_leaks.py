@@ -44,9 +44,9 @@ def plant_stranger(monkeypatch, stranger: Session) -> None:
     """The first crop of each batch is one of another session."""
     batch = Corpus.batch
 
-    def leaky(self, picks, frames, warp=1.0):
+    def leaky(self, picks, frames, warp=1.0, flip=None):
         with knowing(self, stranger):
-            return batch(self, [(stranger.name, 100), *picks[1:]], frames, warp)
+            return batch(self, [(stranger.name, 100), *picks[1:]], frames, warp, flip)
 
     monkeypatch.setattr(Corpus, "batch", leaky)
 
