@@ -93,7 +93,8 @@ def metrics_of(boards: Mapping[str, dict], exact: Mapping[str, dict], ceiling: d
     if exact:
         against = {name: board["f1"]["macro"] for name, board in exact.items()}
         report["truth"] = {"macro": against["rbc"], "imu": against["imu"], "pose": against["pose"],
-                           "random_forest": against["random_forest"]}
+                           "random_forest": against["random_forest"],
+                           "predicted_bouts": exact["rbc"]["bouts"]["predicted_f1"]}
     return report
 
 

@@ -9,7 +9,7 @@ from rbc.artifacts import load_model
 from rbc.experiment import Experiment
 from rbc.features import session_features
 from rbc.inference import encode
-from rbc.learning.pseudo import STRIDE, teacher_probability
+from rbc.learning.pseudo import STRIDE, both_say, teacher_probability
 from rbc.mirror import has_mirror, mirrored_track
 from rbc.outputs import write_json, writing
 from rbc.params import load
@@ -42,9 +42,9 @@ def main() -> None:
             whole = np.full((len(session), len(experiment.behaviours)), np.nan, np.float16)
             whole[rows[name]] = forest[name]
             np.savez(out / f"{name}.npz", forest=whole)
-        heads = {n: encode(model.network, asked[n], model.recipe) for n in held}
-        network = {n: teacher_probability(e.probability, e.there)[rows[n]] for n, e in heads.items()}
-        both = {n: (network[n] + forest[n]) / 2 for n in held}
+        heads = {n: encode(model.network, asked[n], model.recipe).at(rows[n]) for n in held}
+        network = {n: teacher_probability(e.probability, e.there) for n, e in heads.items()}
+        both = {n: both_say(e.probability, e.there, forest[n]) for n, e in heads.items()}
         write_json(Path("metrics/pseudo_label.json"), {
             "validation_average_precision": {
                 name: precision(probability, {n: y[rows[n]] for n, y in held.items()})

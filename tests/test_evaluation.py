@@ -105,6 +105,8 @@ def test_metrics_are_few_enough_to_be_read(exact):
     count = lambda tree: sum(count(v) if isinstance(v, dict) else 1 for v in tree.values())  # noqa: E731
     twelve = count(report) + 9 * len(report["behaviours"]["walk"])
     assert twelve <= 80 and ("truth" in report) == exact
+    if exact:
+        assert report["truth"]["predicted_bouts"] == report["bouts"]["predicted_f1"]  # the same board stands for the truth
     assert report["modalities"]["both"] == report["f1"]["macro"] and set(report["certain"]) == {
         "macro", "coverage", "coverage_present"}
     assert set(report["baselines"]) == {"always_present", "validity_only", "random_forest"}

@@ -28,14 +28,19 @@ def teacher_probability(probability: np.ndarray, there: np.ndarray) -> np.ndarra
     return np.where(there[:, 2:], (probability[:, 2] + surest) / 2, 0.0).astype(np.float32)
 
 
+def both_say(probability: np.ndarray, there: np.ndarray, forest: np.ndarray) -> np.ndarray:
+    """(T, C) the even mean of what the heads (T, M, C) say where they are there (T, M), and the forest (T, C)."""
+    return (teacher_probability(probability, there) + forest) / 2
+
+
 def soft_labels(probability: Mapping[str, np.ndarray], there: Mapping[str, np.ndarray], forest: Mapping[str, np.ndarray],
                 labels: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Soft labels (T, C) f4 of every session that the forest speaks of (T, C): the even mean of it and of the heads'
-    probability (T, M, C). NaN in frames that somebody scored, and where no head is there (T, M)."""
+    """Soft labels (T, C) f4, `both_say`, of every session that the forest speaks of (T, C). NaN in frames that somebody
+    scored, and where no head is there (T, M)."""
     made = {}
     for name, other in forest.items():
         free = unscored(labels, name, len(other)) & there[name].any(1)
-        both = (teacher_probability(probability[name], there[name]) + other) / 2
+        both = both_say(probability[name], there[name], other)
         made[name] = np.where(free[:, None], both, np.nan).astype(np.float32)
     return made
 

@@ -23,7 +23,8 @@ from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence, shown_elsewhere
 def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray], forest: Mapping[str, np.ndarray],
                groups: Mapping[str, str], *, hidden_dim: int, windows: tuple[int, ...], members: int, n_cycles: int,
                epochs: int, batch_size: int, lr: float, weight_decay: float, balance: float, negative_focus: float,
-               pseudo_weight: float, chance: Chance, scratch: Path, causal: bool = False) -> tuple[WindowMlp, dict[str, np.ndarray], list[dict]]:
+               pseudo_weight: float, chance: Chance, scratch: Path,
+               causal: bool = False) -> tuple[WindowMlp, dict[str, np.ndarray], list[dict]]:
     """The MLP of the last round, what members that did not learn from a session's group say of it, and the history.
 
     labels: (T, C) of the labelled sessions, or (A, T, C); forest: what it says (T, C) of sessions, whose unlabelled
