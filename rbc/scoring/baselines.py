@@ -129,6 +129,9 @@ def _without(labels: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 def _probabilities(forests: list[list[RandomForestClassifier]], speak: np.ndarray, table: np.ndarray) -> np.ndarray:
     """(N, C) mean over the draws that speak (DRAWS,)."""
+    if not len(table):  # a session may be scored throughout
+        return np.empty((0, len(forests)))
+
     def present(forest: RandomForestClassifier) -> np.ndarray:
         share = forest.predict_proba(table)
         return share[:, 1] if len(forest.classes_) == 2 else np.full(len(table), float(forest.classes_[0]))

@@ -84,6 +84,13 @@ def test_what_is_scored_in_one_animal_alone_is_not_left_out():
     assert np.isfinite(said).all() and all(np.isfinite(p).all() for p in known)
 
 
+def test_nothing_is_asked_of_a_session_that_is_scored_throughout():
+    (x, labels), nobody = session(0), np.array([], int)
+    said, _ = random_forest([(x, labels)], [x, x], ["F1"], windows=(16,), seed=0, trees=3, max_frames=300,
+                            rows=[nobody, np.arange(5)])
+    assert [p.shape for p in said] == [(0, 2), (5, 2)]
+
+
 def test_the_forest_lives_with_missing_values_and_one_class():
     x, labels = session(0)
     x[100:200] = np.nan
