@@ -17,7 +17,8 @@ NAMES = ("F1D1", "M1D1")
 SETTINGS = dict(
     steps=3, batch_size=4, crop_frames=64, lr=0.01, weight_decay=0.01, noise_std=0.1, negative_focus=2.0, balance=0.5,
     bootstrap=0.3, ema=0.9, consistency_threshold=0.6, mixup=0.0, dwa_temperature=None, augmentation=tiny.AUGMENTATION,
-    weights={"bce": 1.0, "supervised": 0.1, "prototype": 0.1, "consistency": 0.5}, time_warp=0.1, mirror=0.0, precision="float32",
+    weights={"bce": 1.0, "supervised": 0.1, "prototype": 0.1, "consistency": 0.5}, time_warp=0.1, mirror=0.0,
+    precision="float32",
 )
 GOLDEN = {"loss": 1.667128, "bce": 0.448978, "supervised": 10.920697, "prototype": 1.060297, "consistency": 0.040101}
 

@@ -101,5 +101,6 @@ def test_what_is_foreseen_where_it_is_wanted_is_what_is_foreseen_everywhere():
 def test_the_fused_latent_needs_no_foresight_where_both_are_there():
     fusion, pair = seeded(Fusion, D_MODEL, 2), [latents(1), latents(2)]
     valid = torch.rand(1, FRAMES, 2, generator=torch.Generator().manual_seed(3)) > 0.02
-    assert not valid.all() and valid.unflatten(1, (-1, SEGMENT)).all((2, 3)).any()  # some segments lack something, some nothing
+    # some segments lack something, some nothing
+    assert not valid.all() and valid.unflatten(1, (-1, SEGMENT)).all((2, 3)).any()
     torch.testing.assert_close(fusion(*pair, valid)[0], fusion(*pair, valid, everywhere=True)[0], atol=1e-6, rtol=0)
