@@ -10,6 +10,7 @@ import numpy as np
 from rbc.artifacts import Model
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode
+from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
 from rbc.learning.pretraining import fit_scaling
@@ -46,9 +47,7 @@ def main() -> None:
         network, _ = finetune(
             model.network, labelled, None, **settings.model_dump(exclude={"windows", "members", "epochs"}),
             bootstrap=0.0, consistency_threshold=1.0, mixup=0.0, dwa_temperature=None, weights=WEIGHTS,
-            augmentation=params.augment.model_dump(exclude={"time_warp", "mirror"}),
-            time_warp=params.augment.time_warp, mirror=params.augment.mirror,
-            chance=chance, scratch=checkpoints / "network", precision=params.compute.precision, name="ceiling",
+            augmentation=Augmentation(**params.augment.model_dump()), chance=chance, scratch=checkpoints / "network", precision=params.compute.precision, name="ceiling",
         )
         encoded = {n: encode(network, s, model.recipe) for n, s in own.items()}
         mlp, said, _ = self_train(

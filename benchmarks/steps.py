@@ -18,6 +18,7 @@ from rbc.classifier import Classifier
 from rbc.experiment import Experiment
 from rbc.inference import CHUNK
 from rbc.learning import aligning, finetuning, mlp, pretraining, training
+from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus, LabelSampler, SetupSampler
 from rbc.learning.mlp import WindowMlp
 from rbc.learning.training import Chance
@@ -30,7 +31,7 @@ from rbc.scoring.splits import Ledger
 WARM, MEASURED = 4, 8  # steps of training
 PARTS = {  # what takes part in a step; "forward" is the rest of the step's losses, "other" that of the loop
     "crops": ((Corpus, "batch"), (Corpus, "labels_of"), (LabelSampler, "draw"), (SetupSampler, "draw"), (mlp, "taken")),
-    "augmentation": ((pretraining, "augment"), (finetuning, "augment"), (finetuning, "_noisy")),
+    "augmentation": ((Augmentation, "changed"), (finetuning, "_noisy")),
     "features": ((pretraining, "view_of"), (finetuning, "view_of"), (aligning, "view_of"),
                  (pretraining, "programmed_targets")),
     "backward": ((Tensor, "backward"),),
@@ -96,9 +97,7 @@ def trainings(params: Params, experiment: Experiment, classifier: Classifier) ->
     views = experiment.labels("train")
     everything = Corpus(experiment.seen, model.recipe, model.setups, Ledger(), roles)
     labelled = Corpus(experiment.of("train"), model.recipe, model.setups, Ledger(), roles, views)
-    augmented = {"augmentation": params.augment.model_dump(exclude={"time_warp", "mirror"}),
-                 "time_warp": params.augment.time_warp, "mirror": params.augment.mirror,
-                 "precision": params.compute.precision}
+    augmented = {"augmentation": Augmentation(**params.augment.model_dump()), "precision": params.compute.precision}
 
     def pretrain(steps: int, scratch: Path) -> None:
         settings = params.pretrain.model_dump(exclude={"sessions"}) | {"steps": steps}

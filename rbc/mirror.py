@@ -76,10 +76,3 @@ def twin(session: str) -> str:
 def with_twins(tracks: Mapping[str, np.ndarray], behaviours: Sequence[str], unknown: float) -> dict[str, np.ndarray]:
     """The sessions' tracks (..., C), and those of what a mirror shows."""
     return {**tracks, **{twin(name): mirrored_track(track, behaviours, unknown) for name, track in tracks.items()}}
-
-
-def partly(flip: np.ndarray, one: Crop, other: Crop) -> Crop:
-    """Of two batches the crops of the other where `flip` (B,) holds, else those of the one."""
-    chosen = torch.from_numpy(flip)
-    pick = lambda a, b: torch.where(chosen.reshape(-1, *[1] * (a.dim() - 1)), b, a)  # noqa: E731
-    return Crop(*(pick(a, b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True)))

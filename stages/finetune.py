@@ -8,6 +8,7 @@ import pandas as pd
 from rbc.artifacts import load_model, save_adapters, save_network
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode
+from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
 from rbc.learning.pretraining import history_rows
@@ -38,9 +39,7 @@ def main() -> None:
         network, history = finetune(
             model.network, labelled, everything, **settings,
             dwa_temperature=params.finetune.dwa_temperature if params.finetune.dwa else None,
-            augmentation=params.augment.model_dump(exclude={"time_warp", "mirror"}),
-            time_warp=params.augment.time_warp, mirror=params.augment.mirror,
-            chance=chance, precision=params.compute.precision,
+            augmentation=Augmentation(**params.augment.model_dump()), chance=chance, precision=params.compute.precision,
             scratch=experiment.scratch("finetune", SECTIONS, [ALIGNED, PRETRAINED, ALIGNED_ADAPTERS]),
         )
         if not leads():

@@ -6,6 +6,7 @@ import pandas as pd
 
 from rbc.artifacts import Model, save_network
 from rbc.experiment import ALIGNED, Experiment
+from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus
 from rbc.learning.pretraining import fit_scaling, history_rows, pretrain
 from rbc.learning.ranks import leads, together
@@ -29,8 +30,7 @@ def main() -> None:
         fit_scaling(model.network, corpus)
         settings = params.pretrain.model_dump(exclude={"sessions"})
         history = pretrain(
-            model.network, corpus, **settings, augmentation=params.augment.model_dump(exclude={"time_warp", "mirror"}),
-            time_warp=params.augment.time_warp, mirror=params.augment.mirror, chance=chance,
+            model.network, corpus, **settings, augmentation=Augmentation(**params.augment.model_dump()), chance=chance,
             scratch=experiment.scratch("pretrain", SECTIONS, [ALIGNED]), precision=params.compute.precision,
         )
         if not leads():

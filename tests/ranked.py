@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from rbc.device import placed
 from rbc.learning import training
 from rbc.learning.aligning import align_sessions
+from rbc.learning.augment import Augmentation
 from rbc.learning.finetuning import finetune
 from rbc.learning.mlp import WindowMlp, train_mlp
 from rbc.learning.pretraining import fit_scaling, pretrain
@@ -24,8 +25,7 @@ NAMES = ("F1D1", "M1D1")
 STEPS = 2
 CROPS = {"steps": STEPS, "batch_size": 5, "crop_frames": 64}  # no even number: shares differ
 PARAMS = load(Path(__file__).parent.parent / "params.yaml")
-AUGMENT = {"augmentation": PARAMS.augment.model_dump(exclude={"time_warp", "mirror"}),
-           "time_warp": PARAMS.augment.time_warp, "mirror": PARAMS.augment.mirror}
+AUGMENT = {"augmentation": Augmentation(**PARAMS.augment.model_dump())}
 
 
 def corpora(ledger: Ledger) -> tuple:

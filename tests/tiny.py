@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from rbc.artifacts import Model
+from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus
 from rbc.learning.training import fit
 from rbc.network.encoder import ENCODERS
@@ -20,8 +21,9 @@ BANDS = ("band_low", "band_high")
 RECIPE = Recipe(RATE_HZ, KEYPOINTS, ("neck", "tail_base"), ("nose", "neck"), IMU_CHANNELS, BANDS, (), ())
 ARCHITECTURE = {"encoder": "conv", "d_model": 8, "nhead": 2, "blocks": 2, "hidden_dim": 6, "adapter_rank": 2,
                 "prototype_dim": 4, "dropout": 0.0, "causal": False}
-AUGMENTATION = {"mounting_deg": 20.0, "camera_scale": 0.1, "camera_shear": 0.1, "signal_noise": 0.05,
-                "keypoint_dropout": 0.3, "modality_dropout": 0.3}
+AUGMENTATION = Augmentation(mirror=0.0, mounting_deg=20.0, camera_scale=0.1, camera_shear=0.1, signal_noise=0.05,
+                            time_warp=0.1, keypoint_dropout=0.3, modality_dropout=0.3)
+NO_AUGMENTATION = Augmentation(**dict.fromkeys(vars(AUGMENTATION), 0.0))
 EVERY_ENCODER = tuple(ENCODERS)
 
 

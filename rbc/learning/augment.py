@@ -4,24 +4,48 @@ B crops, T frames, K keypoints. Every function returns a new crop and draws from
 CPU's; signals may lie elsewhere.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as nnf
 from torch import Generator, Tensor
 
-from rbc.signals import Crop
+from rbc.mirror import has_mirror
+from rbc.signals import Crop, Recipe
 
 
-def augment(crop: Crop, generator: Generator, *, mounting_deg: float, camera_scale: float, camera_shear: float,
-            signal_noise: float, keypoint_dropout: float, modality_dropout: float) -> Crop:
-    """The crop seen by another mounting, another camera and worse sensors."""
-    with torch.autocast(crop.imu.device.type, enabled=False):  # pixels have more digits than bfloat16
-        crop = turn_mounting(crop, mounting_deg, generator)
-        crop = move_camera(crop, camera_scale, camera_shear, generator)
-    crop = add_noise(crop, signal_noise, generator)
-    crop = drop_keypoints(crop, keypoint_dropout, generator)
-    return drop_modality(crop, modality_dropout, generator)
+@dataclass(frozen=True)
+class Augmentation:
+    """How much differs: params.yaml's section augment."""
+
+    mirror: float
+    mounting_deg: float
+    camera_scale: float
+    camera_shear: float
+    signal_noise: float
+    time_warp: float
+    keypoint_dropout: float
+    modality_dropout: float
+
+    def flips(self, batch: int, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+        """(B,) which crops of a batch to serve as a mirror shows them; none where the recipe has no mirror."""
+        if not self.mirror or not has_mirror(recipe):
+            return np.zeros(batch, bool)
+        return rng.random(batch) < self.mirror
+
+    def warp(self, rng: np.random.Generator) -> float:
+        """How fast to play a batch."""
+        return float(rng.uniform(1 - self.time_warp, 1 + self.time_warp))
+
+    def changed(self, crop: Crop, generator: Generator) -> Crop:
+        """The crop seen by another mounting, another camera and worse sensors."""
+        with torch.autocast(crop.imu.device.type, enabled=False):  # pixels have more digits than bfloat16
+            crop = turn_mounting(crop, self.mounting_deg, generator)
+            crop = move_camera(crop, self.camera_scale, self.camera_shear, generator)
+        crop = add_noise(crop, self.signal_noise, generator)
+        crop = drop_keypoints(crop, self.keypoint_dropout, generator)
+        return drop_modality(crop, self.modality_dropout, generator)
 
 
 def turn_mounting(crop: Crop, degrees: float, generator: Generator) -> Crop:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rbc.device import placed
-from rbc.mirror import has_mirror, mirrored, mirrored_track, partly
+from rbc.mirror import mirrored, mirrored_track
 from rbc.recordings.session import NOT_SCORED, Session
 from rbc.scoring.bouts import find_bouts
 from rbc.scoring.labels import union
@@ -31,21 +31,15 @@ class Corpus:
     def frames(self, name: str) -> int:
         return len(self.sessions[name])
 
-    def flips(self, batch: int, share: float, rng: np.random.Generator) -> np.ndarray:
-        """(B,) which crops of a batch to serve as a mirror shows them: `share` of them, none where there is no mirror."""
-        if not share or not has_mirror(self.recipe):
-            return np.zeros(batch, bool)
-        return rng.random(batch) < share
-
     def batch(self, picks: list[tuple[str, int]], frames: int, warp: float = 1.0,
               flip: np.ndarray | None = None) -> Crop:
         """Crop (B, T) of the stretches of `frames` frames that start at picks (session, frame), played `warp` times
         as fast, and mirrored where `flip` (B,) holds."""
         span = max(int(round(frames * warp)), 2)
         parts = [self._cut(name, start, span) for name, start in picks]
+        if flip is not None:
+            parts = [mirrored(p, self.recipe) if turned else p for p, turned in zip(parts, flip, strict=True)]
         crop = Crop(*(torch.cat(list(column)) for column in zip(*(vars(p).values() for p in parts), strict=True)))
-        if flip is not None and flip.any():
-            crop = partly(flip, crop, mirrored(crop, self.recipe))
         return (crop if span == frames else warped(crop, frames)).map(placed)
 
     def labels_of(self, picks: list[tuple[str, int]], frames: int, rng: np.random.Generator, warp: float = 1.0,

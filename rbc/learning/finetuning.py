@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rbc.device import placed
 from rbc.learning import losses
-from rbc.learning.augment import augment
+from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus, LabelSampler, SetupSampler
 from rbc.learning.pretraining import View, view_of
 from rbc.learning.ranks import divided
@@ -30,8 +30,8 @@ FORGET_SETUP = 0.5  # share of crops that pass by the shared map alone, as an un
 def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, steps: int, batch_size: int,
              crop_frames: int, lr: float, weight_decay: float, noise_std: float, negative_focus: float, balance: float,
              bootstrap: float, ema: float, consistency_threshold: float, weights: dict[str, float], mixup: float,
-             dwa_temperature: float | None, augmentation: dict, time_warp: float, mirror: float, chance: Chance, scratch: Path,
-             precision: str, name: str = "finetune") -> tuple[Network, list[dict]]:
+             dwa_temperature: float | None, augmentation: Augmentation, chance: Chance, scratch: Path, precision: str,
+             name: str = "finetune") -> tuple[Network, list[dict]]:
     """The averaged teacher, which is what later stages use, and the history.
 
     labelled: training sessions with labels; everything: sessions for the consistency term, which None or a weight of 0
@@ -44,12 +44,12 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
     session_index = {n: i for i, n in enumerate(labelled.names)}
 
     def step(i: int) -> dict[str, Tensor]:
-        warp = float(chance.rng.uniform(1 - time_warp, 1 + time_warp))
+        warp = augmentation.warp(chance.rng)
         picks = near_bouts.draw(batch_size, chance.rng)
-        flip = labelled.flips(batch_size, mirror, chance.rng)
+        flip = augmentation.flips(batch_size, labelled.recipe, chance.rng)
         labels = labelled.labels_of(picks, crop_frames, chance.rng, warp, flip)
         clean = labelled.batch(picks, crop_frames, warp, flip)
-        crop = augment(clean, chance.generator, **augmentation)
+        crop = augmentation.changed(clean, chance.generator)
         view = _forgetful(_noisy(view_of(crop, labelled.recipe, network), noise_std, chance), chance)
         target, weight = placed((labels == 1).float()), placed((labels >= 0).float())
         if bootstrap:
@@ -62,7 +62,7 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
             free = everything.batch(anywhere.draw(batch_size // 2, chance.rng), crop_frames)
             opinion, near = _opinion(teacher, view_of(free, everything.recipe, network))
             soft, sure = losses.consistency_targets(opinion, near, consistency_threshold)
-            strong = view_of(augment(free, chance.generator, **augmentation), everything.recipe, network)
+            strong = view_of(augmentation.changed(free, chance.generator), everything.recipe, network)
             student.append(_forgetful(_noisy(strong, 2 * noise_std, chance), chance))
         together = View(*(torch.cat([getattr(v, k) for v in student]) for k in ("imu", "pose", "there", "setup")))
         latents = divided(network, together.imu, together.pose, together.there, together.setup)

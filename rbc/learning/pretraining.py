@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from rbc.device import placed
 from rbc.features import imu_features, pose_features, programmed_targets
 from rbc.learning import losses
-from rbc.learning.augment import augment
+from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus, SetupSampler
 from rbc.learning.ranks import divided
 from rbc.learning.training import Chance, fit
@@ -74,8 +74,7 @@ def whole_sessions(corpus: Corpus, frames: int = 3000) -> Iterator[Crop]:
 
 def pretrain(network: Network, corpus: Corpus, *, steps: int, batch_size: int, crop_frames: int, lr: float,
              weight_decay: float, temporal_unit: int, alpha: float, exclusion_frames: int, mask: str, mask_share: float,
-             weights: dict[str, float], augmentation: dict, time_warp: float, mirror: float,
-             chance: Chance, scratch: Path, precision: str) -> list[dict]:
+             weights: dict[str, float], augmentation: Augmentation, chance: Chance, scratch: Path, precision: str) -> list[dict]:
     """History of training `network` in place on the corpus' signals."""
     recipe = corpus.recipe
     sampler = SetupSampler(corpus, crop_frames)
@@ -85,10 +84,10 @@ def pretrain(network: Network, corpus: Corpus, *, steps: int, batch_size: int, c
 
     def step(_: int) -> dict[str, Tensor]:
         shift = int(chance.rng.integers(0, crop_frames // 4))
-        warp = float(chance.rng.uniform(1 - time_warp, 1 + time_warp))
-        flip = corpus.flips(batch_size, mirror, chance.rng)
+        warp = augmentation.warp(chance.rng)
+        flip = augmentation.flips(batch_size, recipe, chance.rng)
         whole = corpus.batch(sampler.draw(batch_size, chance.rng), crop_frames + shift, warp, flip)
-        left, right = (augment(c, chance.generator, **augmentation)
+        left, right = (augmentation.changed(c, chance.generator)
                        for c in (whole.map(lambda x: _frames(x, 0, crop_frames)),
                                  whole.map(lambda x: _frames(x, shift, crop_frames + shift))))
         views = [view_of(c, recipe, network) for c in (left, right)]

@@ -29,12 +29,13 @@ class AlignmentHead(nn.Module):
         tail = -frames % self.SEGMENT
         padded = nnf.pad(z, (0, 0, self.BURN_IN, tail))  # (B, burn-in + T, D)
         pieces = padded.unfold(1, self.BURN_IN + self.SEGMENT, self.SEGMENT).transpose(2, 3)  # (B, S, burn-in + segment, D)
-        asked = torch.ones(pieces.shape[:2], dtype=torch.bool, device=z.device)
-        if wanted is not None:
+        if wanted is None:
+            foreseen = self._foreseen(pieces.flatten(0, 1)).to(z)
+        else:
             asked = nnf.pad(wanted, (0, tail)).unflatten(1, (-1, self.SEGMENT)).any(2)  # (B, S)
-        foreseen = z.new_zeros(*asked.shape, self.SEGMENT, d_model)
-        if asked.any():
-            foreseen = foreseen.masked_scatter(asked[..., None, None], self._foreseen(pieces[asked]).to(foreseen))
+            foreseen = z.new_zeros(*asked.shape, self.SEGMENT, d_model)
+            if asked.any():
+                foreseen = foreseen.masked_scatter(asked[..., None, None], self._foreseen(pieces[asked]).to(foreseen))
         return foreseen.reshape(batch, -1, d_model)[:, :frames]
 
     def _foreseen(self, pieces: Tensor) -> Tensor:

@@ -1,12 +1,12 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import tiny
 import torch
 
 from rbc.learning.augment import (
     add_noise,
-    augment,
     drop_keypoints,
     drop_modality,
     move_camera,
@@ -141,16 +141,25 @@ def test_one_modality_at_most_is_dropped_and_never_the_only_one(crop, share):
 
 def test_augmenting_is_repeatable_changes_no_input_and_invents_nothing(crop):
     before = crop.map(torch.clone)
-    one, two = (augment(crop, generator(3), **tiny.AUGMENTATION) for _ in range(2))
+    one, two = (tiny.AUGMENTATION.changed(crop, generator(3)) for _ in range(2))
     unchanged(one, two)
     unchanged(crop, before)
     for name in ("imu", "bands", "pose"):
         assert (getattr(one, name).isnan() | ~getattr(crop, name).isnan()).all()
-    nothing = dict.fromkeys(tiny.AUGMENTATION, 0.0)
-    torch.testing.assert_close(augment(crop, generator(), **nothing).pose, crop.pose, equal_nan=True)
+    torch.testing.assert_close(tiny.NO_AUGMENTATION.changed(crop, generator()).pose, crop.pose, equal_nan=True)
+
+
+def test_a_share_of_the_crops_is_flipped_and_a_batch_is_played_faster_or_slower():
+    rng = np.random.default_rng(0)
+    some = replace(tiny.AUGMENTATION, mirror=0.3)
+    assert some.flips(1000, tiny.RECIPE, rng).mean() == pytest.approx(0.3, abs=0.05)
+    assert not some.flips(1000, replace(tiny.RECIPE, ready_pose_names=("box_width",)), rng).any()  # has no mirror
+    assert not tiny.NO_AUGMENTATION.flips(1000, tiny.RECIPE, rng).any()
+    speeds = [some.warp(rng) for _ in range(200)]
+    assert 0.9 <= min(speeds) < 0.92 and 1.08 < max(speeds) <= 1.1 and tiny.NO_AUGMENTATION.warp(rng) == 1
 
 
 def test_signals_keep_their_digits_while_the_network_has_fewer(crop):
-    exact = augment(crop, generator(), **tiny.AUGMENTATION)
+    exact = tiny.AUGMENTATION.changed(crop, generator())
     with torch.autocast("cpu", torch.bfloat16):
-        unchanged(augment(crop, generator(), **tiny.AUGMENTATION), exact)
+        unchanged(tiny.AUGMENTATION.changed(crop, generator()), exact)

@@ -12,7 +12,7 @@ from rbc.learning.training import Chance
 NAMES = ("F1D1", "M1D1")
 SETTINGS = dict(
     steps=3, batch_size=4, crop_frames=64, lr=0.01, weight_decay=0.01, temporal_unit=1, alpha=0.5, exclusion_frames=2,
-    mask="binomial", mask_share=0.3, augmentation=tiny.AUGMENTATION, time_warp=0.1, mirror=0.0, precision="float32",
+    mask="binomial", mask_share=0.3, augmentation=tiny.AUGMENTATION, precision="float32",
     weights={"contrast": 0.5, "cross_modal": 1.0, "reconstruct": 1.0, "programmed": 1.0},
 )
 GOLDEN = {"loss": 6.470695, "contrast": 3.944213, "cross_modal": 1.393683, "reconstruct": 2.319270, "programmed": 0.785636}
