@@ -49,9 +49,9 @@ def main() -> None:
             bootstrap=0.0, consistency_threshold=1.0, mixup=0.0, dwa_temperature=None, weights=WEIGHTS,
             augmentation=Augmentation(**params.augment.model_dump()), chance=chance, scratch=checkpoints / "network", precision=params.compute.precision, name="ceiling",
         )
-        encoded = {n: encode(network, s, model.recipe) for n, s in own.items()}
+        encoded = ((n, encode(network, s, model.recipe)) for n, s in own.items())
         mlp, said, _ = self_train(
-            encoded, labelled.labels, {}, experiment.animals, hidden_dim=params.model.hidden_dim,
+            encoded, labelled.labels, {}, experiment.animals, stride=1, hidden_dim=params.model.hidden_dim,
             causal=model.recipe.causal, windows=settings.windows, members=settings.members, n_cycles=1,
             epochs=settings.epochs, batch_size=MLP_BATCH, lr=settings.lr, weight_decay=settings.weight_decay, balance=0.0,
             negative_focus=settings.negative_focus, pseudo_weight=0.0, chance=chance, scratch=checkpoints / "mlp",
@@ -59,8 +59,8 @@ def main() -> None:
         if not leads():
             return
         for name, labels in experiment.labels("train").items():  # as many frames as the annotators scored
-            rows, there = scored_rows(labels), encoded[name].there
-            write_known(out / KNOWN / f"{name}.npz", truth[name][rows], all_labels=said[name][rows], there=there[rows])
+            rows, (probability, there) = said[name].of(scored_rows(labels))
+            write_known(out / KNOWN / f"{name}.npz", truth[name][rows], all_labels=probability, there=there)
         for name, session in experiment.of("validation", "test").items():
             e = encode(network, session, model.recipe)
             np.savez(out / f"{name}.npz", truth=truth[name], probability=mlp.probability(e.read), there=e.there)

@@ -27,7 +27,6 @@ from rbc.signals import Recipe, session_crop
 CHUNK = 4096  # frames kept of each pass
 LOOKED_AT = 60_000  # frames, twenty minutes: what a session is on average needs no more
 VISITOR = Adapter.VISITOR
-RANGE_STRIDE = 10  # neighbouring frames say the same
 RANGE_SLACK = 1e-3  # a feature that is constant must not fall out of its range by rounding
 Item, Made = TypeVar("Item"), TypeVar("Made")
 
@@ -163,7 +162,7 @@ def looked_at(frames: int) -> list[slice]:
 
 def feature_range(features: list[tuple[Tensor, Tensor]]) -> dict[str, np.ndarray]:
     """1 % and 99 % quantiles (2, F) of scaled features (T, F) over all sessions, by modality; NaN where never there."""
-    pooled = [torch.cat([x[::RANGE_STRIDE] for x in column]) for column in zip(*features, strict=True)]
+    pooled = [torch.cat(column) for column in zip(*features, strict=True)]
     ends = torch.tensor([0.01, 0.99])
     return {name: torch.nanquantile(x, ends, dim=0).numpy() if x.numel() else np.zeros((2, x.shape[1]))
             for name, x in zip(MODALITIES, pooled, strict=True)}

@@ -27,8 +27,9 @@ def main() -> None:
         for name, session in experiment.sessions.items():
             z = encode(model.network, session, model.recipe, model.row(session.setup)).latents[2]
             np.save(out / f"{name}.npy", z.astype(np.float16))
-            seen = views.get(name, np.full(session.labels.shape, -1, np.int8))
-            tracks.append(EmbeddingTrack(name, session.animal, experiment.roles[name], np.asarray(session.time), z, seen))
+            stored = np.load(out / f"{name}.npy", mmap_mode="r")
+            seen = views.get(name, np.broadcast_to(np.int8(-1), session.labels.shape))
+            tracks.append(EmbeddingTrack(name, session.animal, experiment.roles[name], session.time, stored, seen))
             known = np.flatnonzero((seen >= 0).any(1))
             rows = np.sort(rng.choice(known, min(SAMPLE, len(known)), replace=False))
             latents.append(z[rows])

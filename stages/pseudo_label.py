@@ -8,12 +8,12 @@ from tqdm import tqdm
 from rbc.artifacts import load_model
 from rbc.experiment import Experiment
 from rbc.features import session_features
-from rbc.inference import encode
-from rbc.learning.pseudo import STRIDE, both_say, teacher_probability
+from rbc.inference import encode, side_by_side
+from rbc.learning.pseudo import both_say, stride_of, teacher_probability
 from rbc.mirror import has_mirror, mirrored_track
 from rbc.outputs import write_json, writing
 from rbc.params import load
-from rbc.scoring.baselines import random_forest
+from rbc.scoring.forest import Forest
 from rbc.scoring.labels import NOT_SCORED, unscored, with_slack
 from rbc.scoring.metrics import average_precision
 
@@ -27,17 +27,21 @@ def main() -> None:
     views = {n: with_slack(y, *experiment.slack) for n, y in experiment.labels("train").items()}
     own, held = experiment.of("train"), experiment.labels("validation")
     asked = {n: experiment.sessions[n] for n in (*own, *held)}
-    rows = {n: np.arange(0, len(s), STRIDE) for n, s in asked.items()}
+    stride = stride_of(sum(map(len, own.values())))
+    rows = {n: np.arange(0, len(s), stride) for n, s in asked.items()}
     rows = {n: r[unscored(views, n, len(asked[n]))[r]] for n, r in rows.items()}
     with writing(Path("data/pseudo_label")) as out:
-        features = {n: session_features(s, experiment.recipe) for n, s in tqdm(asked.items(), desc="features", unit="session")}
-        lessons = [(features[n], y) for n, y in views.items()]
+        lessons = [(session_features(own[n], experiment.recipe), y) for n, y in views.items()]
         if params.augment.mirror and has_mirror(experiment.recipe):
             lessons += [(session_features(own[n], experiment.recipe, mirror=True),
                          mirrored_track(y, experiment.behaviours, NOT_SCORED)) for n, y in views.items()]
-        said, _ = random_forest(lessons, list(features.values()), ["every"] * len(lessons),
-                                **params.pseudo_label.model_dump(), seed=params.seed, rows=list(rows.values()))
-        forest = dict(zip(asked, said, strict=True))
+        grown = Forest.grow(lessons, ["every"] * len(lessons), **params.pseudo_label.model_dump(), seed=params.seed)
+
+        def said(name: str) -> np.ndarray:
+            return grown.probability(session_features(asked[name], experiment.recipe), rows[name])
+
+        asking = tqdm(side_by_side(said, asked), desc="forest", unit="session", total=len(asked))
+        forest = dict(zip(asked, asking, strict=True))
         for name, session in own.items():
             whole = np.full((len(session), len(experiment.behaviours)), np.nan, np.float16)
             whole[rows[name]] = forest[name]

@@ -10,9 +10,10 @@ import pandas as pd
 from rbc.artifacts import load_model
 from rbc.classifier import Classifier
 from rbc.experiment import ALIGNED, Experiment
-from rbc.inference import Encoded, encode, feature_range, fit_class_map, scaled_features
+from rbc.inference import encode, feature_range, fit_class_map, scaled_features
+from rbc.learning.pseudo import stride_of
 from rbc.learning.ranks import leads, together
-from rbc.learning.selftraining import self_train
+from rbc.learning.selftraining import Opinion, self_train
 from rbc.learning.training import Chance
 from rbc.mirror import has_mirror, twin, with_twins
 from rbc.outputs import write_json, write_table, writing
@@ -26,6 +27,7 @@ from rbc.scoring.splits import CALIBRATION, Ledger
 
 SECTIONS = ("data", "split", "model", "align_data", "augment", "finetune", "pseudo_label", "train_mlp", "evaluate")
 FINETUNED, PSEUDO = Path("data/finetune"), Path("data/pseudo_label")
+RANGE_STRIDE = 10  # neighbouring frames say the same of the features' range
 
 
 def main() -> None:
@@ -35,30 +37,35 @@ def main() -> None:
     rules = Rules(settings.decoder, settings.smooth_window, experiment.slack)
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
-    encoded = {name: encode(model.network, s, model.recipe) for name, s in own.items()}
     lessons = {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()}
     forest = {n: read_forest(n) for n in own} if settings.pseudo_weight else {}
-    animals = experiment.animals
+    animals, sides, stride = experiment.animals, (False,), stride_of(sum(map(len, own.values())))
     if params.augment.mirror and has_mirror(model.recipe):
-        encoded |= {twin(n): encode(model.network, s, model.recipe, mirror=True) for n, s in own.items()}
+        sides = (False, True)
         lessons = with_twins(lessons, experiment.behaviours, NOT_SCORED)
         forest = with_twins(forest, experiment.behaviours, np.nan)
         animals = animals | {twin(n): animals[n] for n in own}
+    encoded = ((twin(n) if mirror else n, encode(model.network, s, model.recipe, mirror=mirror))
+               for mirror in sides for n, s in own.items())
     with writing(Path("data/train_mlp")) as out, together():
         mlp, said, history = self_train(
             encoded, lessons, forest, animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
-            hidden_dim=params.model.hidden_dim, causal=model.recipe.causal,
+            stride=stride, hidden_dim=params.model.hidden_dim, causal=model.recipe.causal,
             negative_focus=params.finetune.negative_focus, chance=Chance(params.seed),
             scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),
         )
         if not leads():
             return
-        features = [scaled_features(model.network, s, model.recipe) for s in own.values()]
-        soft = [mean_of_heads(said[name], encoded[name].there) for name in own]
-        classifier = Classifier(model, mlp, fit_class_map(features, soft))
+        looked_at, now_and_then = [], []
+        for name, session in own.items():
+            features = scaled_features(model.network, session, model.recipe)
+            looked_at.append(tuple(x[said[name].rows] for x in features))
+            now_and_then.append(tuple(x[:: max(RANGE_STRIDE, stride)].clone() for x in features))
+        soft = [mean_of_heads(said[name].probability, said[name].there) for name in own]
+        classifier = Classifier(model, mlp, fit_class_map(looked_at, soft))
         judged = folds(len({experiment.animals[name] for name in views}), settings.members).any()
         slackened = {n: with_slack(y, *rules.slack) for n, y in views.items()}
-        known = known_of(said, encoded, slackened) if judged else NOTHING
+        known = known_of(said, slackened) if judged else NOTHING
         for name, ((probability, there), labels) in known.items():
             write_known(out / KNOWN / f"{name}.npz", labels, rbc=probability, there=there)
         sessions = {name: experiment.sessions[name] for name in held}
@@ -68,7 +75,7 @@ def main() -> None:
         classifier = replace(classifier, decision=Decision.fit(headline, held, rules, known))
         classifier.save(out, {
             "labelled_minutes": minutes(views, experiment.rate_hz), "adapt": params.evaluate.adapt,
-            "alignment": params.align_data.model_dump(), "feature_range": feature_range(features),
+            "alignment": params.align_data.model_dump(), "feature_range": feature_range(now_and_then),
         })
         for name, session in own.items():
             ledger.record(name, 0, len(session), "signals", "train")
@@ -81,10 +88,10 @@ def main() -> None:
         write_table(Path("plots/train_mlp.tsv"), pd.DataFrame(history))
 
 
-def known_of(said: dict[str, np.ndarray], encoded: dict[str, Encoded], labels: dict[str, np.ndarray]) -> Known:
+def known_of(said: dict[str, Opinion], labels: dict[str, np.ndarray]) -> Known:
     """The scored frames of the labelled sessions, as far as they were looked at."""
-    rows = {name: scored_rows(y) & np.isfinite(said[name]).all((1, 2)) for name, y in labels.items()}
-    return {n: ((said[n][r], encoded[n].there[r]), labels[n][r]) for n, r in rows.items()}
+    found = {name: said[name].of(scored_rows(y)) for name, y in labels.items()}
+    return {name: (guess, labels[name][rows]) for name, (rows, guess) in found.items()}
 
 
 def read_forest(name: str) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from benchmarks.peers.lesson import Lesson, Speaker, Tracks
-from rbc.scoring.baselines import drawn_frames
+from rbc.scoring.forest import drawn_frames
 from rbc.scoring.labels import PRESENT
 
 MAX_FRAMES = 3000  # of a behaviour and member, as of a group of trees of the forest

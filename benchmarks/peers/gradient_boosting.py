@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from benchmarks.peers.classifiers import classifiers
 from benchmarks.peers.lesson import Lesson, Said, Tracks, ensemble
-from rbc.scoring.baselines import window_features
+from rbc.scoring.forest import window_features
 from rbc.scoring.labels import scored_rows
 
 COLUMNS = 120  # of window features, the ones that a small forest splits by most: all of them take ten times as long
@@ -20,7 +20,7 @@ TREES = 100
 
 
 def gradient_boosting(lesson: Lesson, held: Tracks) -> Said:
-    """Probabilities by an ensemble of boosted trees on `rbc.scoring.baselines.window_features`. Classes are balanced by
+    """Probabilities by an ensemble of boosted trees on `rbc.scoring.forest.window_features`. Classes are balanced by
     the frames that are drawn, without weights, with which scikit-learn takes five times as long."""
     rows = {name: np.flatnonzero(scored_rows(y)) for name, y in lesson.labels.items()}
     tables = {name: window_features(lesson.features[name], lesson.windows, rows[name]) for name in rows}  # (N, F')

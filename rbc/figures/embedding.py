@@ -51,7 +51,7 @@ def embedding_page(
         parts = [np.asarray(getattr(track, field)[frame[owner == k]]) for k, track in enumerate(sessions)]
         return np.concatenate(parts)  # (P, ...)
 
-    points, shares = principal_components(gather("latent"))
+    points, shares = principal_components(gather("latent").astype(float))
     present = gather("labels") == 1  # (P, C)
     sets, which = np.unique(present, axis=0, return_inverse=True)
     data = {

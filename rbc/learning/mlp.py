@@ -188,7 +188,17 @@ class FrameSet:
     def gather(self) -> tuple[Tensor, ...]:
         """The heads' inputs (N, I) half, there (N, M), group (N,); the set is empty then."""
         columns, self.parts = list(map(list, zip(*self.parts, strict=True))), []
-        return tuple(torch.cat(columns.pop(0)) for _ in range(len(columns)))
+        return tuple(map(_joined, columns))
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """(N, ...) of parts (n, ...), each let go of once it is copied: they may fill half of the memory."""
+    whole, done = torch.empty((sum(map(len, parts)), *parts[0].shape[1:]), dtype=parts[0].dtype), 0
+    while parts:
+        part = parts.pop(0)
+        whole[done : done + len(part)] = part
+        done += len(part)
+    return whole
 
 
 def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight: Tensor, left_out: Tensor, *,

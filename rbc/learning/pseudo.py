@@ -12,11 +12,17 @@ import numpy as np
 from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, union, unscored
 
 STRIDE = 4  # neighbouring unlabelled frames say much the same
+MOST_FREE = 150_000  # unlabelled frames to look at, however long the recordings are
 
 
-def frames_of(labels: np.ndarray | None, frames: int) -> np.ndarray:
-    """Frames (N,) to look at: those with a label (T, C) or (A, T, C), and every fourth of the others."""
-    wanted = np.arange(frames) % STRIDE == 0
+def stride_of(frames: int) -> int:
+    """Every so many-th of the training animals' unlabelled frames is looked at, where they have so many frames."""
+    return max(STRIDE, -(-frames // MOST_FREE))
+
+
+def frames_of(labels: np.ndarray | None, frames: int, stride: int) -> np.ndarray:
+    """Frames (N,) to look at: those with a label (T, C) or (A, T, C), and every `stride`-th of the others."""
+    wanted = np.arange(frames) % stride == 0
     return np.flatnonzero(wanted if labels is None else wanted | (union(labels) != NOT_SCORED).any(1))
 
 

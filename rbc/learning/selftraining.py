@@ -4,7 +4,8 @@ the next round, which labels are doubtful and, with what the forest says, what t
 T frames, N of them looked at, D latent, C behaviours, M heads, E members, G groups, A annotators.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,37 +18,48 @@ from rbc.learning.pretraining import history_rows
 from rbc.learning.pseudo import frames_of, soft_labels, without_doubtful
 from rbc.learning.training import Chance
 from rbc.scoring.calibration import folds, mean_of_heads
+from rbc.scoring.known import Guess
 from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence, shown_elsewhere
 
 
-def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray], forest: Mapping[str, np.ndarray],
-               groups: Mapping[str, str], *, hidden_dim: int, windows: tuple[int, ...], members: int, n_cycles: int,
-               epochs: int, batch_size: int, lr: float, weight_decay: float, balance: float, negative_focus: float,
-               pseudo_weight: float, chance: Chance, scratch: Path,
-               causal: bool = False) -> tuple[WindowMlp, dict[str, np.ndarray], list[dict]]:
+@dataclass(frozen=True)
+class Opinion:
+    """What members that did not learn from a session's group say of it."""
+
+    rows: np.ndarray  # (N,) frames that were looked at
+    probability: np.ndarray  # (N, M, C)
+    there: np.ndarray  # (N, M) has the head anything to read?
+
+    def of(self, wanted: np.ndarray) -> tuple[np.ndarray, Guess]:
+        """Of the wanted frames (T,) those that were looked at (n,), and the guess on them."""
+        here = wanted[self.rows]
+        return self.rows[here], (self.probability[here], self.there[here])
+
+
+def self_train(encoded: Iterable[tuple[str, Encoded]], labels: Mapping[str, np.ndarray],
+               forest: Mapping[str, np.ndarray], groups: Mapping[str, str], *, stride: int, hidden_dim: int,
+               windows: tuple[int, ...], members: int, n_cycles: int, epochs: int, batch_size: int, lr: float,
+               weight_decay: float, balance: float, negative_focus: float, pseudo_weight: float, chance: Chance,
+               scratch: Path, causal: bool = False) -> tuple[WindowMlp, dict[str, Opinion], list[dict]]:
     """The MLP of the last round, what members that did not learn from a session's group say of it, and the history.
 
-    labels: (T, C) of the labelled sessions, or (A, T, C); forest: what it says (T, C) of sessions, whose unlabelled
-    frames are then learnt from, may be empty; groups: animal of every encoded session. What members say is that of every
-    head (T, M, C), NaN in the frames that were not looked at.
+    encoded: sessions by name, taken one at a time and not kept; labels: (T, C) of the
+    labelled ones, or (A, T, C); forest: what it says (T, C) of sessions, whose unlabelled frames are then learnt from,
+    every `stride`-th, may be empty; groups: animal of every session.
     """
-    looked = {n: frames_of(labels.get(n), len(e.there)) for n, e in encoded.items()}
-    thin = {n: e.at(looked[n]) for n, e in encoded.items()}
+    places = {g: i for i, g in enumerate(dict.fromkeys(groups[n] for n in labels))}
+    labelled = len(places)
+    left_out = torch.from_numpy(folds(labelled, members))  # a group without labels goes with one that has some
+    frames, looked, there, opinion = FrameSet(windows, causal), {}, {}, {}
+    for name, e in encoded:
+        rows = looked[name] = frames_of(labels.get(name), len(e.there), stride)
+        there[name], opinion[name] = e.there[rows], e.probability[rows]  # of the network's heads first
+        frames.add(e.read, e.there, rows, places.setdefault(groups[name], len(places)) % labelled)
+        d_model, behaviours, widths = e.latents.shape[2], e.similarity.shape[1], tuple(x.shape[1] for x in e.features)
     labels = {n: y[..., looked[n], :] for n, y in labels.items()}
     forest = {n: p[looked[n]] for n, p in forest.items()}
-    there = {n: e.there for n, e in thin.items()}
-    opinion = {n: e.probability for n, e in thin.items()}  # of the network's heads first
-    labelled = len({groups[n] for n in labels})
-    places = {g: i % labelled for i, g in enumerate(dict.fromkeys(groups[n] for n in (*labels, *encoded)))}
-    left_out = torch.from_numpy(folds(labelled, members))  # a group without labels goes with one that has some
-    frames = FrameSet(windows, causal)
-    for name, e in encoded.items():
-        frames.add(e.read, e.there, looked[name], places[groups[name]])
     gathered = frames.gather()
     ends = np.cumsum([len(rows) for rows in looked.values()])[:-1]
-    any_session = next(iter(encoded.values()))
-    d_model, behaviours = any_session.latents.shape[2], any_session.similarity.shape[1]
-    widths = tuple(x.shape[1] for x in any_session.features)
     asked, trusted, history = shown_elsewhere(labels, groups), labels, []
     for cycle in range(n_cycles):
         soft = soft_labels(opinion, there, forest, labels)
@@ -63,10 +75,7 @@ def self_train(encoded: Mapping[str, Encoded], labels: Mapping[str, np.ndarray],
         if left_out.any():  # what one has learnt one does not doubt
             kept = without_doubtful(asked, {n: mean_of_heads(opinion[n], there[n]) for n in labels})
             trusted = {n: np.where(asked[n] == NOT_SCORED, labels[n], y) for n, y in kept.items()}
-    said = {n: np.full(e.probability.shape, np.nan, np.float32) for n, e in encoded.items()}
-    for name, rows in looked.items():
-        said[name][rows] = opinion[name]
-    return mlp, said, history
+    return mlp, {n: Opinion(rows, opinion[n], there[n]) for n, rows in looked.items()}, history
 
 
 def aim(labels: np.ndarray | None, soft: np.ndarray | None, shape: tuple[int, int],

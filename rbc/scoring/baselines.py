@@ -1,142 +1,31 @@
 """What every score stands beside: constant, chance, shifted, missingness-only and random-forest predictions.
 
-T frames, F features, C behaviours, W windows. Labels are 1, 0, -1 and the -1 differ by behaviour, so that each has a
-forest of its own. Windows are centred, given in frames, and shorter at the ends of a session.
+T frames, F features, C behaviours, M modalities. Labels are 1, 0, -1.
 """
 
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
-from sklearn.ensemble import RandomForestClassifier
 
-from rbc.scoring.calibration import folds
+from rbc.scoring.forest import THREADS, Forest
 from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence, scored_rows
-
-DRAWS = 10  # groups of trees, each with frames of its own
-THREADS = 2
-
-
-def window_features(x: np.ndarray, windows: Sequence[int], rows: np.ndarray | None = None) -> np.ndarray:
-    """Features (T or rows, F * (1 + 5 W)) f4: x (T, F), then per window mean, deviation, minimum, maximum, and the mean
-    of the half ahead less that of the half behind. The set of window statistics that SimBA and JABS use.
-
-    Missing values (NaN) are left out of each window; NaN where a window holds none. rows: frames wanted, default all.
-    """
-    x = np.asarray(x, np.float32)
-    rows = np.arange(len(x)) if rows is None else rows
-    seen = np.isfinite(x)
-    whole = bool(seen.all())
-    filled = x if whole else np.where(seen, x, 0)
-    centre = filled.mean(0, dtype=float) if len(x) else 0.0  # keeps the sums of squares small
-    shifted = np.where(seen, filled - centre, 0)
-    sums, squares, counts = _running(shifted), _running(shifted**2), _running(seen)
-    parts = [x[rows]]
-    for window in windows:
-        half = max(window // 2, 1)
-        low, high = np.maximum(rows - half, 0), np.minimum(rows + half + 1, len(x))
-
-        def mean_between(a: np.ndarray, b: np.ndarray, total: np.ndarray = sums) -> np.ndarray:
-            count = counts[b] - counts[a]
-            return np.where(count > 0, (total[b] - total[a]) / np.maximum(count, 1), np.nan)
-
-        mean = mean_between(low, high)
-        spread = np.sqrt(np.maximum(mean_between(low, high, squares) - mean**2, 0))
-        least = minimum_filter1d(filled if whole else np.where(seen, x, np.inf), 2 * half + 1, axis=0, mode="nearest")
-        most = maximum_filter1d(filled if whole else np.where(seen, x, -np.inf), 2 * half + 1, axis=0, mode="nearest")
-        known = np.isfinite(mean)
-        parts += [mean + centre, spread, np.where(known, least[rows], np.nan), np.where(known, most[rows], np.nan),
-                  mean_between(rows, high) - mean_between(low, rows + 1)]
-    return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
-
-
-def _running(values: np.ndarray) -> np.ndarray:
-    """Sums (T + 1, F) f8 of all values in front of each frame."""
-    total = np.zeros((len(values) + 1, values.shape[1]))
-    np.cumsum(values, axis=0, out=total[1:])
-    return total
-
-
-def drawn_frames(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Sorted scored frames (n,) of one behaviour's labels (T,), at most `count` of them.
-
-    Present frames are drawn up to half of `count`, more where absent ones are too few, and absent ones fill the rest.
-    """
-    present, absent = np.flatnonzero(labels == PRESENT), np.flatnonzero(labels == 0)
-    keep = min(len(present), max(count // 2, count - len(absent)))
-    fill = min(len(absent), count - keep)
-    return np.sort(np.concatenate([rng.choice(present, keep, replace=False), rng.choice(absent, fill, replace=False)]))
 
 
 def random_forest(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence[np.ndarray],
                   animals: Sequence[Hashable], *, windows: Sequence[int], seed: int, trees: int = 100,
-                  max_frames: int = 30_000,
-                  rows: Sequence[np.ndarray | None] | None = None) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Probabilities (T, C) for each test session's x (T, F), or (N, C) for its `rows` (N,), by a random forest per
-    behaviour on `window_features`; and for the scored frames (N, C) of each training session, by the trees that did not
-    learn from its animal.
+                  max_frames: int = 30_000) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Probabilities (T, C) for each test session's x (T, F), by a `Forest`; and for the scored frames (N, C) of each
+    training session, by the trees that did not learn from its animal: an empty list with a single animal.
 
-    train: (x (T, F), labels (T, C)) per session, of the animals named. The trees grow in DRAWS groups, each on its own
-    max_frames / DRAWS frames (`drawn_frames`: up to half of them present) of all but the animals that it leaves out
-    (`folds`), with balanced class weights: neighbouring frames say the same, and on noise-made tracks with rare
-    behaviours this scored higher than trees on all frames, at a tenth of the time. A behaviour of one class in training
-    gets that class; one that is scored in a single animal is not left out. With a single animal nothing is said of
-    training sessions (an empty list). Raises ValueError where no frame of some behaviour is scored.
+    train: (x (T, F), labels (T, C)) per session, of the animals named.
     """
-    rng = np.random.default_rng(seed)
-    labels = np.concatenate([y for _, y in train])
-    unscored = np.flatnonzero((labels == NOT_SCORED).all(0))
-    if len(unscored):
-        raise ValueError(f"no training frame is scored for behaviours {unscored.tolist()}")
-    places = list(dict.fromkeys(animals))
-    own = np.array([places.index(a) for a in animals])  # of each session
-    left_out = folds(len(places), DRAWS)  # (DRAWS, animals)
-    animal = np.repeat(own, [len(y) for _, y in train])
-    draws = [[drawn_frames(_without(y, out[animal]), max(max_frames // DRAWS, 2), rng) for out in left_out]
-             for y in labels.T]
-    used = np.unique(np.concatenate([frames for draw in draws for frames in draw]))
-    border = np.cumsum([0, *(len(y) for _, y in train)])
-    threads = ThreadPoolExecutor(THREADS)
-    drawn = [used[(used >= a) & (used < b)] - a for a, b in zip(border[:-1], border[1:], strict=True)]
-    tables = threads.map(window_features, (x for x, _ in train), repeat(windows), drawn)
-    table = np.concatenate(list(tables))  # (used, F')
-    sizes = np.diff(np.linspace(0, trees, DRAWS + 1).astype(int))
-    forests = []
-    for truth, draw in zip(labels.T == PRESENT, draws, strict=True):
-        forests.append([])
-        for frames, size in zip(draw, sizes, strict=True):
-            forest = RandomForestClassifier(max(int(size), 1), max_features="sqrt", min_samples_leaf=3, n_jobs=THREADS,
-                                            class_weight="balanced", random_state=int(rng.integers(2**31)))
-            forests[-1].append(forest.fit(table[np.searchsorted(used, frames)], truth[frames]))
-            forest.n_jobs = 1  # sums over threads differ from call to call
-
-    def said(x: np.ndarray, speak: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        return _probabilities(forests, speak, window_features(x, windows, rows))
-
-    everyone = np.ones(DRAWS, bool)
-    scored = [np.flatnonzero(scored_rows(y)) for _, y in train] if left_out.any() else []
-    return list(threads.map(said, test, repeat(everyone), rows or repeat(None))), list(
-        threads.map(said, (x for x, _ in train), (left_out[:, g] for g in own), scored))
-
-
-def _without(labels: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Labels (T,) of one behaviour, not scored in the frames left out (T,) unless it is scored nowhere else."""
-    rest = np.where(out, NOT_SCORED, labels)
-    return rest if (rest != NOT_SCORED).any() else labels
-
-
-def _probabilities(forests: list[list[RandomForestClassifier]], speak: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """(N, C) mean over the draws that speak (DRAWS,)."""
-    if not len(table):  # a session may be scored throughout
-        return np.empty((0, len(forests)))
-
-    def present(forest: RandomForestClassifier) -> np.ndarray:
-        share = forest.predict_proba(table)
-        return share[:, 1] if len(forest.classes_) == 2 else np.full(len(table), float(forest.classes_[0]))
-
-    return np.stack([np.mean([present(draw[d]) for d in np.flatnonzero(speak)], axis=0) for draw in forests], axis=1)
+    forest = Forest.grow(train, animals, windows=windows, seed=seed, trees=trees, max_frames=max_frames)
+    own = [(x, np.flatnonzero(scored_rows(y)), animal) for (x, y), animal in zip(train, animals, strict=True)]
+    with ThreadPoolExecutor(THREADS) as threads:
+        said = threads.map(forest.probability, test)
+        known = threads.map(forest.probability, *zip(*own, strict=True)) if forest.left_out.any() else ()
+        return list(said), list(known)
 
 
 def validity_only(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence[np.ndarray],

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rbc.learning.pseudo import STRIDE, frames_of, soft_labels, teacher_probability, without_doubtful
+from rbc.learning.pseudo import MOST_FREE, STRIDE, frames_of, soft_labels, stride_of, teacher_probability, without_doubtful
 
 
 def test_the_surer_modality_speaks_beside_the_fused_head():
@@ -11,11 +11,18 @@ def test_the_surer_modality_speaks_beside_the_fused_head():
 
 
 def test_frames_with_a_label_are_looked_at_and_every_fourth_of_the_others():
-    assert STRIDE == 4 and frames_of(None, 10).tolist() == [0, 4, 8]
+    assert frames_of(None, 10, 4).tolist() == [0, 4, 8]
     labels = np.full((10, 2), -1, np.int8)
-    assert frames_of(labels, 10).tolist() == [0, 4, 8]
+    assert frames_of(labels, 10, 4).tolist() == [0, 4, 8]
     labels[5], labels[6, 1], labels[8] = [0, 0], 1, [1, -1]  # absent is a label, and one behaviour is enough
-    assert frames_of(labels, 10).tolist() == [0, 4, 5, 6, 8]
+    assert frames_of(labels, 10, 4).tolist() == [0, 4, 5, 6, 8]
+
+
+def test_however_long_recordings_are_no_more_than_so_many_frames_are_looked_at():
+    assert stride_of(1000) == stride_of(STRIDE * MOST_FREE) == STRIDE
+    assert stride_of(STRIDE * MOST_FREE + 1) == STRIDE + 1
+    frames = 50 * 3600 * 1000
+    assert 0.99 * MOST_FREE < frames / stride_of(frames) <= MOST_FREE
 
 
 def test_soft_labels_are_what_heads_and_forest_say_together_where_nobody_scored():

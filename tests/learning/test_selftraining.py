@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -8,13 +10,13 @@ from rbc.learning import mlp as mlp_module
 from rbc.learning import selftraining
 from rbc.learning.mlp import head_inputs
 from rbc.learning.pseudo import STRIDE, frames_of, without_doubtful
-from rbc.learning.selftraining import aim, self_train
+from rbc.learning.selftraining import Opinion, aim, self_train
 from rbc.learning.training import Chance
 from rbc.scoring.calibration import mean_of_heads
 
 SETTINGS = dict(
     hidden_dim=6, windows=(4,), members=2, n_cycles=2, epochs=2, batch_size=32, lr=0.01, weight_decay=0.01, balance=0.0,
-    negative_focus=1.0, pseudo_weight=0.5,
+    negative_focus=1.0, pseudo_weight=0.5, stride=STRIDE,
 )
 
 
@@ -49,7 +51,7 @@ def weights(monkeypatch) -> list[np.ndarray]:
 
 
 def run(scratch, forest=FOREST, labels=LABELS, animals=ANIMALS, **changes):
-    return self_train(WORLD, labels, forest, animals, **SETTINGS | changes, chance=Chance(0), scratch=scratch)
+    return self_train(WORLD.items(), labels, forest, animals, **SETTINGS | changes, chance=Chance(0), scratch=scratch)
 
 
 def test_real_labels_come_first_and_soft_ones_weigh_less():
@@ -78,10 +80,11 @@ def test_aims_without_labels_are_soft_ones_and_without_either_nothing():
 @pytest.mark.parametrize("forest", [FOREST, {}], ids=["forest", "labels alone"])
 def test_rounds_end_in_an_opinion_of_all_that_was_looked_at(tmp_path, forest):
     _, said, history = run(tmp_path, forest)
-    assert {n: x.shape for n, x in said.items()} == {"a": (200, 3, 2), "b": (200, 3, 2)}
     for name, looked in (("a", ALL | (np.arange(200) < 120)), ("b", ALL)):
-        np.testing.assert_array_equal(np.isfinite(said[name]).all((1, 2)), looked)
-        np.testing.assert_array_equal(np.isfinite(said[name]).any((1, 2)), looked)
+        opinion = said[name]
+        assert opinion.rows.tolist() == np.flatnonzero(looked).tolist()
+        assert opinion.probability.shape == (looked.sum(), 3, 2) and np.isfinite(opinion.probability).all()
+        assert opinion.there.shape == (looked.sum(), 3) and opinion.there.all()
     assert [(row["cycle"], row["epoch"]) for row in history] == [(1, 1), (1, 2), (2, 3), (2, 4)]
 
 
@@ -89,8 +92,8 @@ def test_rounds_end_in_an_opinion_of_all_that_was_looked_at(tmp_path, forest):
 def test_where_nothing_can_be_left_out_the_opinion_is_what_the_heads_say(tmp_path, changes):
     mlp, said, _ = run(tmp_path, **changes)
     for name, e in WORLD.items():
-        wanted, looked = mlp.probability(e.read), np.isfinite(said[name]).all((1, 2))
-        np.testing.assert_allclose(said[name][looked], wanted[looked], atol=5e-3)  # inputs are kept in half precision
+        wanted = mlp.probability(e.read)[said[name].rows]
+        np.testing.assert_allclose(said[name].probability, wanted, atol=5e-3)  # inputs are kept in half precision
 
 
 EAGER = dict(hidden_dim=16, windows=(), n_cycles=1, epochs=40, batch_size=64, lr=0.03, weight_decay=0.0,
@@ -110,9 +113,9 @@ def test_of_an_animal_speak_those_that_did_not_learn_from_it(tmp_path):
     pairs = {"a": seen_by_all(200, 0), "b": seen_by_all(200, 1, lying=True)}
     world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
     for animals, low, high in ((ANIMALS, 0.0, 0.15), (dict.fromkeys("ab", "F1"), 0.3, 1.0)):
-        _, said, _ = self_train(world, labels, {}, animals, **SETTINGS | EAGER, chance=Chance(0),
+        _, said, _ = self_train(world.items(), labels, {}, animals, **SETTINGS | EAGER, chance=Chance(0),
                                 scratch=tmp_path / animals["b"])
-        assert all(low <= ((said[n].mean(1) > 0.5) == labels[n]).mean() <= high for n in world)
+        assert all(low <= ((said[n].probability.mean(1) > 0.5) == labels[n]).mean() <= high for n in world)
 
 
 def test_the_first_round_learns_all_labels_and_later_ones_those_that_others_do_not_contradict(tmp_path, weights):
@@ -120,7 +123,7 @@ def test_the_first_round_learns_all_labels_and_later_ones_those_that_others_do_n
     world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
     planted = np.random.default_rng(0).random((400, 2)) < 0.1  # bouts that the annotator of b missed or made up
     labels["b"] = np.where(planted, 1 - labels["b"], labels["b"]).astype("i1")
-    self_train(world, labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
+    self_train(world.items(), labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
     first, second = weights
     dropped = second[400:] == 0
     assert (first == 1).all() and set(np.unique(second)) == {0, 1}
@@ -139,7 +142,7 @@ def test_what_is_doubted_is_what_members_that_have_not_learnt_it_contradict(labe
 
     monkeypatch.setattr(selftraining, "second_opinion", heard)
     run(tmp_path, forest={}, labels=labels)
-    rows = {n: frames_of(labels.get(n), 200) for n in WORLD}
+    rows = {n: frames_of(labels.get(n), 200, STRIDE) for n in WORLD}
     halves = dict(zip(rows, np.split(opinions[0], [len(rows["a"])]), strict=True))
     means = {n: mean_of_heads(p, np.ones((len(p), 3), bool)) for n, p in halves.items()}
     kept = {n: y[rows[n]] for n, y in labels.items()}
@@ -154,7 +157,7 @@ def test_what_a_single_animal_shows_is_not_doubted(tmp_path, weights):
     pairs = {n: seen_by_all(400, i) for i, n in enumerate("ab")}
     world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
     labels["b"][:, 1] = 0
-    self_train(world, labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
+    self_train(world.items(), labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
     assert (weights[1][:400, 1] == 1).all()
 
 
@@ -163,7 +166,7 @@ def test_the_forest_teaches_what_no_label_says(tmp_path):
     e, truth = seen_by_all(400, 0)
     other, own = seen_by_all(400, 1)
     labels = np.where([True, False], own, -1).astype("i1")
-    mlp, *_ = self_train({"a": e, "b": other}, {"b": labels}, {"a": truth.astype("f2")}, ANIMALS,
+    mlp, *_ = self_train([("a", e), ("b", other)], {"b": labels}, {"a": truth.astype("f2")}, ANIMALS,
                          **SETTINGS | EAGER, chance=Chance(0), scratch=tmp_path)
     says = mlp.probability(other.read).mean(1)
     assert says[own[:, 1] == 1, 1].mean() > says[own[:, 1] == 0, 1].mean() + 0.3
@@ -190,13 +193,34 @@ def test_killed_in_the_second_round_and_resumed_it_ends_in_the_same_bytes(tmp_pa
     again = run(tmp_path / "cut")
     assert tiny.same_bytes(whole[0], again[0]) and whole[2] == again[2]
     for name in WORLD:
-        np.testing.assert_array_equal(whole[1][name], again[1][name])
+        np.testing.assert_array_equal(whole[1][name].probability, again[1][name].probability)
+
+
+def test_an_opinion_is_asked_for_some_of_the_frames_that_were_looked_at():
+    opinion = Opinion(np.array([0, 4, 5]), np.arange(3.0)[:, None, None], np.array([[True], [False], [True]]))
+    rows, (probability, there) = opinion.of(np.isin(np.arange(8), (0, 1, 5)))
+    assert rows.tolist() == [0, 5] and probability.ravel().tolist() == [0, 2] and there.ravel().tolist() == [True, True]
+
+
+def test_a_session_is_let_go_of_once_it_is_read(tmp_path):
+    alive = []
+
+    def one_by_one():
+        for name in WORLD:
+            made = encoded(seed=len(alive))
+            alive.append(weakref.ref(made.latents))
+            yield name, made
+            del made
+            assert [made() is None for made in alive[:-1]] == [True] * (len(alive) - 1)
+
+    self_train(one_by_one(), LABELS, FOREST, ANIMALS, **SETTINGS, chance=Chance(0), scratch=tmp_path)
+    assert [made() is None for made in alive] == [True, True]
 
 
 def test_every_member_that_ships_has_learnt_from_a_label(tmp_path):
     pairs = {n: seen_by_all(200, i) for i, n in enumerate("abc")}
     world = {n: pair[0] for n, pair in pairs.items()}
-    mlp, *_ = self_train(world, {"a": pairs["a"][1]}, {}, {"a": "F1", "b": "F2", "c": "F3"},
+    mlp, *_ = self_train(world.items(), {"a": pairs["a"][1]}, {}, {"a": "F1", "b": "F2", "c": "F3"},
                          **SETTINGS | EAGER | {"members": 3}, chance=Chance(0), scratch=tmp_path)
     with torch.no_grad():
         says = mlp.eval()(head_inputs(world["b"].read, (), 0, 200))[:, :, 2] > 0
@@ -208,7 +232,7 @@ def test_what_annotators_disagree_on_is_learnt_as_such_or_as_most_say(tmp_path):
     e, most = seen_by_all(200, 0)
     seen, said = e.latents[2, :, :2] > 0.5, {}
     for name, tracks in (("consensus", most), ("each", np.stack([most, 0 * most, most]))):
-        mlp, *_ = self_train({"a": e}, {"a": tracks}, {}, ANIMALS, **SETTINGS | EAGER, chance=Chance(0),
+        mlp, *_ = self_train([("a", e)], {"a": tracks}, {}, ANIMALS, **SETTINGS | EAGER, chance=Chance(0),
                              scratch=tmp_path / name)
         said[name] = mlp.probability(e.read).mean(1)[seen].mean()
     assert said["consensus"] > 0.9 and said["each"] == pytest.approx(2 / 3, abs=0.1)
