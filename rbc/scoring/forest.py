@@ -33,8 +33,9 @@ def window_features(x: np.ndarray, windows: Sequence[int], rows: np.ndarray | No
     centre = filled.mean(0, dtype=float) if len(x) else 0.0  # keeps the sums of squares small
     shifted = np.where(seen, filled - centre, 0)
     sums, squares, counts = _running(shifted), _running(shifted**2), _running(seen)
-    parts = [x[rows]]
-    for window in windows:
+    out = np.empty((len(rows), 1 + 5 * len(windows), x.shape[1]), np.float32)
+    out[:, 0] = x[rows]
+    for i, window in enumerate(windows):
         half = max(window // 2, 1)
         low, high = np.maximum(rows - half, 0), np.minimum(rows + half + 1, len(x))
 
@@ -47,9 +48,11 @@ def window_features(x: np.ndarray, windows: Sequence[int], rows: np.ndarray | No
         least = minimum_filter1d(filled if whole else np.where(seen, x, np.inf), 2 * half + 1, axis=0, mode="nearest")
         most = maximum_filter1d(filled if whole else np.where(seen, x, -np.inf), 2 * half + 1, axis=0, mode="nearest")
         known = np.isfinite(mean)
-        parts += [mean + centre, spread, np.where(known, least[rows], np.nan), np.where(known, most[rows], np.nan),
-                  mean_between(rows, high) - mean_between(low, rows + 1)]
-    return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
+        found = (mean + centre, spread, np.where(known, least[rows], np.nan), np.where(known, most[rows], np.nan),
+                 mean_between(rows, high) - mean_between(low, rows + 1))
+        for k, statistic in enumerate(found, start=1 + 5 * i):
+            out[:, k] = statistic
+    return out.reshape(len(rows), out.shape[1] * out.shape[2])
 
 
 def _running(values: np.ndarray) -> np.ndarray:
