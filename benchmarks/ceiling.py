@@ -51,8 +51,8 @@ def main() -> None:
         )
         encoded = ((n, encode(network, s, model.recipe)) for n, s in own.items())
         mlp, said, _ = self_train(
-            encoded, labelled.labels, {}, experiment.animals, stride=1, hidden_dim=params.model.hidden_dim,
-            causal=model.recipe.causal, windows=settings.windows, members=settings.members, n_cycles=1,
+            encoded, {n: np.arange(len(s)) for n, s in own.items()}, labelled.labels, {}, experiment.animals,
+            hidden_dim=params.model.hidden_dim, causal=model.recipe.causal, windows=settings.windows, members=settings.members, n_cycles=1,
             epochs=settings.epochs, batch_size=MLP_BATCH, lr=settings.lr, weight_decay=settings.weight_decay, balance=0.0,
             negative_focus=settings.negative_focus, pseudo_weight=0.0, chance=chance, scratch=checkpoints / "mlp",
         )

@@ -11,7 +11,7 @@ from rbc.artifacts import load_model
 from rbc.classifier import Classifier
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode, feature_range, fit_class_map, scaled_features
-from rbc.learning.pseudo import stride_of
+from rbc.learning.pseudo import frames_of, stride_of
 from rbc.learning.ranks import leads, together
 from rbc.learning.selftraining import Opinion, self_train
 from rbc.learning.training import Chance
@@ -39,18 +39,21 @@ def main() -> None:
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     lessons = {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()}
     forest = {n: read_forest(n) for n in own} if settings.pseudo_weight else {}
-    animals, sides, stride = experiment.animals, (False,), stride_of(sum(map(len, own.values())))
+    stride = stride_of(sum(map(len, own.values())))
+    looked = {n: frames_of(lessons.get(n), len(s), stride) for n, s in own.items()}
+    animals, sides = experiment.animals, (False,)
     if params.augment.mirror and has_mirror(model.recipe):
         sides = (False, True)
         lessons = with_twins(lessons, experiment.behaviours, NOT_SCORED)
         forest = with_twins(forest, experiment.behaviours, np.nan)
         animals = animals | {twin(n): animals[n] for n in own}
+        looked |= {twin(n): looked[n] for n in own}
     encoded = ((twin(n) if mirror else n, encode(model.network, s, model.recipe, mirror=mirror))
                for mirror in sides for n, s in own.items())
     with writing(Path("data/train_mlp")) as out, together():
         mlp, said, history = self_train(
-            encoded, lessons, forest, animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
-            stride=stride, hidden_dim=params.model.hidden_dim, causal=model.recipe.causal,
+            encoded, looked, lessons, forest, animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
+            hidden_dim=params.model.hidden_dim, causal=model.recipe.causal,
             negative_focus=params.finetune.negative_focus, chance=Chance(params.seed),
             scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),
         )

@@ -15,7 +15,7 @@ from rbc.device import placed
 from rbc.inference import Encoded
 from rbc.learning.mlp import FrameSet, WindowMlp, second_opinion, train_mlp
 from rbc.learning.pretraining import history_rows
-from rbc.learning.pseudo import frames_of, soft_labels, without_doubtful
+from rbc.learning.pseudo import soft_labels, without_doubtful
 from rbc.learning.training import Chance
 from rbc.scoring.calibration import folds, mean_of_heads
 from rbc.scoring.known import Guess
@@ -36,23 +36,24 @@ class Opinion:
         return self.rows[here], (self.probability[here], self.there[here])
 
 
-def self_train(encoded: Iterable[tuple[str, Encoded]], labels: Mapping[str, np.ndarray],
-               forest: Mapping[str, np.ndarray], groups: Mapping[str, str], *, stride: int, hidden_dim: int,
-               windows: tuple[int, ...], members: int, n_cycles: int, epochs: int, batch_size: int, lr: float,
-               weight_decay: float, balance: float, negative_focus: float, pseudo_weight: float, chance: Chance,
-               scratch: Path, causal: bool = False) -> tuple[WindowMlp, dict[str, Opinion], list[dict]]:
+def self_train(encoded: Iterable[tuple[str, Encoded]], looked: Mapping[str, np.ndarray],
+               labels: Mapping[str, np.ndarray], forest: Mapping[str, np.ndarray], groups: Mapping[str, str], *,
+               hidden_dim: int, windows: tuple[int, ...], members: int, n_cycles: int, epochs: int, batch_size: int,
+               lr: float, weight_decay: float, balance: float, negative_focus: float, pseudo_weight: float,
+               chance: Chance, scratch: Path,
+               causal: bool = False) -> tuple[WindowMlp, dict[str, Opinion], list[dict]]:
     """The MLP of the last round, what members that did not learn from a session's group say of it, and the history.
 
-    encoded: sessions by name, taken one at a time and not kept; labels: (T, C) of the
-    labelled ones, or (A, T, C); forest: what it says (T, C) of sessions, whose unlabelled frames are then learnt from,
-    every `stride`-th, may be empty; groups: animal of every session.
+    encoded: sessions by name, taken one at a time and not kept; looked: their frames (N,) to look at, in the same
+    order; labels: (T, C) of the labelled ones, or (A, T, C); forest: what it says (T, C) of sessions, whose unlabelled
+    frames are then learnt from, may be empty; groups: animal of every session.
     """
     places = {g: i for i, g in enumerate(dict.fromkeys(groups[n] for n in labels))}
     labelled = len(places)
     left_out = torch.from_numpy(folds(labelled, members))  # a group without labels goes with one that has some
-    frames, looked, there, opinion = FrameSet(windows, causal), {}, {}, {}
+    frames, there, opinion = FrameSet(windows, sum(map(len, looked.values())), causal), {}, {}
     for name, e in encoded:
-        rows = looked[name] = frames_of(labels.get(name), len(e.there), stride)
+        rows = looked[name]
         there[name], opinion[name] = e.there[rows], e.probability[rows]  # of the network's heads first
         frames.add(e.read, e.there, rows, places.setdefault(groups[name], len(places)) % labelled)
         d_model, behaviours, widths = e.latents.shape[2], e.similarity.shape[1], tuple(x.shape[1] for x in e.features)

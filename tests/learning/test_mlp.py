@@ -144,7 +144,7 @@ def test_members_lie_side_by_side_and_have_weights_of_their_own():
 @pytest.mark.parametrize("chunk", [16, 4096])
 def test_a_frame_set_holds_the_frames_asked_for_and_whose_they_are(chunk, monkeypatch):
     monkeypatch.setattr(WindowMlp, "CHUNK", chunk)
-    frames, there = FrameSet(WINDOWS), np.random.default_rng(0).random((60, 3)) < 0.5
+    frames, there = FrameSet(WINDOWS, 36), np.random.default_rng(0).random((60, 3)) < 0.5
     rows = np.array([0, 3, 15, 16, 50, 59])  # none in the third chunk of 16
     frames.add(reading(), there, rows, 2)
     frames.add(reading(seed=1), there, rows[:0], 5)
@@ -168,7 +168,7 @@ def test_a_second_opinion_is_that_of_the_members_that_left_the_group_out(members
     for head in net.heads:
         head[-1].weight.data.zero_()
         head[-1].bias.data.copy_(torch.logit(says)[:, None])
-    frames = FrameSet(WINDOWS)
+    frames = FrameSet(WINDOWS, 30)
     for group in (2, 0, 1):
         frames.add(reading(20, seed=group), np.ones((20, 3), bool), np.arange(0, 20, 2), group)
     opinion = second_opinion(net.train(), frames.gather(), left_out(groups, members))
@@ -179,7 +179,7 @@ def test_a_second_opinion_is_that_of_the_members_that_left_the_group_out(members
 
 
 def test_a_second_opinion_of_everybody_is_the_probability():
-    read, net, frames = reading(), mlp(), FrameSet(WINDOWS)
+    read, net, frames = reading(), mlp(), FrameSet(WINDOWS, 60)
     frames.add(read, np.ones((60, 3), bool), np.arange(60), 0)
     opinion = second_opinion(net, frames.gather(), left_out(1, 2))
     np.testing.assert_allclose(opinion, net.probability(read), atol=1e-3)  # inputs are kept in half precision
@@ -187,7 +187,7 @@ def test_a_second_opinion_of_everybody_is_the_probability():
 
 def two_groups() -> tuple[FrameSet, list, torch.Tensor]:
     """Two groups of 400 frames, what the first read, and signs of the first IMU feature, (N, C)."""
-    frames, reads = FrameSet(()), [reading(400, seed=group) for group in (0, 1)]
+    frames, reads = FrameSet((), 800), [reading(400, seed=group) for group in (0, 1)]
     for group, read in enumerate(reads):
         frames.add(read, np.ones((400, 3), bool), np.arange(400), group)
     sign = np.concatenate([read[0][1][:, :1] > 0 for read in reads]).astype("f4")
@@ -199,7 +199,7 @@ TRAINING = dict(balance=0.0, batch_size=50, lr=0.03, weight_decay=0.0, negative_
 
 def trained(scratch, lost: int | None = None, epochs: int = 12):
     """MLP, history, what it read and the target: the signs of features that every head sees some of."""
-    read, frames, there = reading(400), FrameSet(()), np.ones((400, 3), bool)
+    read, frames, there = reading(400), FrameSet((), 400), np.ones((400, 3), bool)
     target = np.stack([read[m][1][:, 0] > 0 for m in (0, 0, 0)], 1).astype("f4")
     if lost is not None:
         there[:, lost] = False
@@ -241,7 +241,7 @@ def test_frames_are_drawn_by_their_rarest_behaviour():
 def test_rare_frames_come_more_often_where_frames_are_balanced(tmp_path, monkeypatch):
     """Each frame's number is its only feature: what the network is shown tells which frames were drawn."""
     shown = []
-    frames, target = FrameSet(()), torch.zeros(1000, 3)
+    frames, target = FrameSet((), 1000), torch.zeros(1000, 3)
     target[:10, 0] = 1
     number = np.arange(1000, dtype="f4")[:, None]
     nothing = np.zeros((1000, D_MODEL), "f4")

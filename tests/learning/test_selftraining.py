@@ -16,7 +16,7 @@ from rbc.scoring.calibration import mean_of_heads
 
 SETTINGS = dict(
     hidden_dim=6, windows=(4,), members=2, n_cycles=2, epochs=2, batch_size=32, lr=0.01, weight_decay=0.01, balance=0.0,
-    negative_focus=1.0, pseudo_weight=0.5, stride=STRIDE,
+    negative_focus=1.0, pseudo_weight=0.5,
 )
 
 
@@ -40,18 +40,23 @@ ALL = np.arange(200) % STRIDE == 0
 @pytest.fixture
 def weights(monkeypatch) -> list[np.ndarray]:
     """What every label weighs (N, C), round by round."""
-    found, learn = [], selftraining.train_mlp
+    found, train = [], selftraining.train_mlp
 
     def watched(mlp, frames, target, weight, left_out, **settings):
         found.append(weight.numpy().copy())
-        return learn(mlp, frames, target, weight, left_out, **settings)
+        return train(mlp, frames, target, weight, left_out, **settings)
 
     monkeypatch.setattr(selftraining, "train_mlp", watched)
     return found
 
 
+def learn(world, labels, *args, **settings):
+    looked = {n: frames_of(labels.get(n), len(e.there), STRIDE) for n, e in world.items()}
+    return self_train(world.items(), looked, labels, *args, **settings)
+
+
 def run(scratch, forest=FOREST, labels=LABELS, animals=ANIMALS, **changes):
-    return self_train(WORLD.items(), labels, forest, animals, **SETTINGS | changes, chance=Chance(0), scratch=scratch)
+    return learn(WORLD, labels, forest, animals, **SETTINGS | changes, chance=Chance(0), scratch=scratch)
 
 
 def test_real_labels_come_first_and_soft_ones_weigh_less():
@@ -113,7 +118,7 @@ def test_of_an_animal_speak_those_that_did_not_learn_from_it(tmp_path):
     pairs = {"a": seen_by_all(200, 0), "b": seen_by_all(200, 1, lying=True)}
     world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
     for animals, low, high in ((ANIMALS, 0.0, 0.15), (dict.fromkeys("ab", "F1"), 0.3, 1.0)):
-        _, said, _ = self_train(world.items(), labels, {}, animals, **SETTINGS | EAGER, chance=Chance(0),
+        _, said, _ = learn(world, labels, {}, animals, **SETTINGS | EAGER, chance=Chance(0),
                                 scratch=tmp_path / animals["b"])
         assert all(low <= ((said[n].probability.mean(1) > 0.5) == labels[n]).mean() <= high for n in world)
 
@@ -123,7 +128,7 @@ def test_the_first_round_learns_all_labels_and_later_ones_those_that_others_do_n
     world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
     planted = np.random.default_rng(0).random((400, 2)) < 0.1  # bouts that the annotator of b missed or made up
     labels["b"] = np.where(planted, 1 - labels["b"], labels["b"]).astype("i1")
-    self_train(world.items(), labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
+    learn(world, labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
     first, second = weights
     dropped = second[400:] == 0
     assert (first == 1).all() and set(np.unique(second)) == {0, 1}
@@ -157,7 +162,7 @@ def test_what_a_single_animal_shows_is_not_doubted(tmp_path, weights):
     pairs = {n: seen_by_all(400, i) for i, n in enumerate("ab")}
     world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
     labels["b"][:, 1] = 0
-    self_train(world.items(), labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
+    learn(world, labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
     assert (weights[1][:400, 1] == 1).all()
 
 
@@ -166,7 +171,7 @@ def test_the_forest_teaches_what_no_label_says(tmp_path):
     e, truth = seen_by_all(400, 0)
     other, own = seen_by_all(400, 1)
     labels = np.where([True, False], own, -1).astype("i1")
-    mlp, *_ = self_train([("a", e), ("b", other)], {"b": labels}, {"a": truth.astype("f2")}, ANIMALS,
+    mlp, *_ = learn({"a": e, "b": other}, {"b": labels}, {"a": truth.astype("f2")}, ANIMALS,
                          **SETTINGS | EAGER, chance=Chance(0), scratch=tmp_path)
     says = mlp.probability(other.read).mean(1)
     assert says[own[:, 1] == 1, 1].mean() > says[own[:, 1] == 0, 1].mean() + 0.3
@@ -213,14 +218,15 @@ def test_a_session_is_let_go_of_once_it_is_read(tmp_path):
             del made
             assert [made() is None for made in alive[:-1]] == [True] * (len(alive) - 1)
 
-    self_train(one_by_one(), LABELS, FOREST, ANIMALS, **SETTINGS, chance=Chance(0), scratch=tmp_path)
+    looked = {n: frames_of(LABELS.get(n), 200, STRIDE) for n in WORLD}
+    self_train(one_by_one(), looked, LABELS, FOREST, ANIMALS, **SETTINGS, chance=Chance(0), scratch=tmp_path)
     assert [made() is None for made in alive] == [True, True]
 
 
 def test_every_member_that_ships_has_learnt_from_a_label(tmp_path):
     pairs = {n: seen_by_all(200, i) for i, n in enumerate("abc")}
     world = {n: pair[0] for n, pair in pairs.items()}
-    mlp, *_ = self_train(world.items(), {"a": pairs["a"][1]}, {}, {"a": "F1", "b": "F2", "c": "F3"},
+    mlp, *_ = learn(world, {"a": pairs["a"][1]}, {}, {"a": "F1", "b": "F2", "c": "F3"},
                          **SETTINGS | EAGER | {"members": 3}, chance=Chance(0), scratch=tmp_path)
     with torch.no_grad():
         says = mlp.eval()(head_inputs(world["b"].read, (), 0, 200))[:, :, 2] > 0
@@ -232,7 +238,7 @@ def test_what_annotators_disagree_on_is_learnt_as_such_or_as_most_say(tmp_path):
     e, most = seen_by_all(200, 0)
     seen, said = e.latents[2, :, :2] > 0.5, {}
     for name, tracks in (("consensus", most), ("each", np.stack([most, 0 * most, most]))):
-        mlp, *_ = self_train([("a", e)], {"a": tracks}, {}, ANIMALS, **SETTINGS | EAGER, chance=Chance(0),
+        mlp, *_ = learn({"a": e}, {"a": tracks}, {}, ANIMALS, **SETTINGS | EAGER, chance=Chance(0),
                              scratch=tmp_path / name)
         said[name] = mlp.probability(e.read).mean(1)[seen].mean()
     assert said["consensus"] > 0.9 and said["each"] == pytest.approx(2 / 3, abs=0.1)
