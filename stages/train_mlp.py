@@ -38,9 +38,10 @@ def main() -> None:
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     lessons = {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()}
-    forest = {n: read_forest(n) for n in own} if settings.pseudo_weight else {}
     stride = stride_of(sum(map(len, own.values())))
     looked = {n: frames_of(lessons.get(n), len(s), stride) for n, s in own.items()}
+    lessons = {n: y[..., looked[n], :] for n, y in lessons.items()}
+    forest = {n: read_forest(n)[rows] for n, rows in looked.items()} if settings.pseudo_weight else {}
     animals, sides = experiment.animals, (False,)
     if params.augment.mirror and has_mirror(model.recipe):
         sides = (False, True)

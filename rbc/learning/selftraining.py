@@ -45,8 +45,8 @@ def self_train(encoded: Iterable[tuple[str, Encoded]], looked: Mapping[str, np.n
     """The MLP of the last round, what members that did not learn from a session's group say of it, and the history.
 
     encoded: sessions by name, taken one at a time and not kept; looked: their frames (N,) to look at, in the same
-    order; labels: (T, C) of the labelled ones, or (A, T, C); forest: what it says (T, C) of sessions, whose unlabelled
-    frames are then learnt from, may be empty; groups: animal of every session.
+    order; of these frames labels: (N, C) of the labelled sessions, or (A, N, C); forest: what it says (N, C) of
+    sessions, whose unlabelled frames are then learnt from, may be empty; groups: animal of every session.
     """
     places = {g: i for i, g in enumerate(dict.fromkeys(groups[n] for n in labels))}
     labelled = len(places)
@@ -57,8 +57,6 @@ def self_train(encoded: Iterable[tuple[str, Encoded]], looked: Mapping[str, np.n
         there[name], opinion[name] = e.there[rows], e.probability[rows]  # of the network's heads first
         frames.add(e.read, e.there, rows, places.setdefault(groups[name], len(places)) % labelled)
         d_model, behaviours, widths = e.latents.shape[2], e.similarity.shape[1], tuple(x.shape[1] for x in e.features)
-    labels = {n: y[..., looked[n], :] for n, y in labels.items()}
-    forest = {n: p[looked[n]] for n, p in forest.items()}
     gathered = frames.gather()
     ends = np.cumsum([len(rows) for rows in looked.values()])[:-1]
     asked, trusted, history = shown_elsewhere(labels, groups), labels, []

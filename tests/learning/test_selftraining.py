@@ -50,9 +50,16 @@ def weights(monkeypatch) -> list[np.ndarray]:
     return found
 
 
-def learn(world, labels, *args, **settings):
+def learn(world, labels, forest, animals, **settings):
+    looked, labels, forest = at_looked(world, labels, forest)
+    return self_train(world.items(), looked, labels, forest, animals, **settings)
+
+
+def at_looked(world, labels, forest):
+    """The frames to look at, and labels and forest there."""
     looked = {n: frames_of(labels.get(n), len(e.there), STRIDE) for n, e in world.items()}
-    return self_train(world.items(), looked, labels, *args, **settings)
+    at = lambda tracks: {n: x[..., looked[n], :] for n, x in tracks.items()}  # noqa: E731
+    return looked, at(labels), at(forest)
 
 
 def run(scratch, forest=FOREST, labels=LABELS, animals=ANIMALS, **changes):
@@ -218,8 +225,7 @@ def test_a_session_is_let_go_of_once_it_is_read(tmp_path):
             del made
             assert [made() is None for made in alive[:-1]] == [True] * (len(alive) - 1)
 
-    looked = {n: frames_of(LABELS.get(n), 200, STRIDE) for n in WORLD}
-    self_train(one_by_one(), looked, LABELS, FOREST, ANIMALS, **SETTINGS, chance=Chance(0), scratch=tmp_path)
+    self_train(one_by_one(), *at_looked(WORLD, LABELS, FOREST), ANIMALS, **SETTINGS, chance=Chance(0), scratch=tmp_path)
     assert [made() is None for made in alive] == [True, True]
 
 
