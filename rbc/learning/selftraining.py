@@ -13,7 +13,8 @@ import torch
 
 from rbc.device import placed
 from rbc.inference import Encoded
-from rbc.learning.mlp import FrameSet, WindowMlp, second_opinion, train_mlp
+from rbc.learning.frameset import FrameSet
+from rbc.learning.mlp import WindowMlp, second_opinion, train_mlp
 from rbc.learning.pretraining import history_rows
 from rbc.learning.pseudo import soft_labels, without_doubtful
 from rbc.learning.training import Chance

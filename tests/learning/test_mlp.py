@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from tiny import same_bytes
 
 from rbc.learning import mlp as mlp_module
+from rbc.learning.frameset import FrameSet
 from rbc.learning.mlp import (
-    FrameSet,
     WindowMlp,
     head_inputs,
     odds_of_frames,
