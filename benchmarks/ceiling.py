@@ -47,14 +47,16 @@ def main() -> None:
         network, _ = finetune(
             model.network, labelled, None, **settings.model_dump(exclude={"windows", "members", "epochs"}),
             bootstrap=0.0, consistency_threshold=1.0, mixup=0.0, dwa_temperature=None, weights=WEIGHTS,
-            augmentation=Augmentation(**params.augment.model_dump()), chance=chance, scratch=checkpoints / "network", precision=params.compute.precision, name="ceiling",
+            augmentation=Augmentation(**params.augment.model_dump()), chance=chance, scratch=checkpoints / "network",
+            precision=params.compute.precision, name="ceiling",
         )
         encoded = ((n, encode(network, s, model.recipe)) for n, s in own.items())
         mlp, said, _ = self_train(
             encoded, {n: np.arange(len(s)) for n, s in own.items()}, labelled.labels, {}, experiment.animals,
-            hidden_dim=params.model.hidden_dim, causal=model.recipe.causal, windows=settings.windows, members=settings.members, n_cycles=1,
-            epochs=settings.epochs, batch_size=MLP_BATCH, lr=settings.lr, weight_decay=settings.weight_decay, balance=0.0,
-            negative_focus=settings.negative_focus, pseudo_weight=0.0, chance=chance, scratch=checkpoints / "mlp",
+            hidden_dim=params.model.hidden_dim, causal=model.recipe.causal, windows=settings.windows,
+            members=settings.members, n_cycles=1, epochs=settings.epochs, batch_size=MLP_BATCH, lr=settings.lr,
+            weight_decay=settings.weight_decay, balance=0.0, negative_focus=settings.negative_focus, pseudo_weight=0.0,
+            chance=chance, scratch=checkpoints / "mlp",
         )
         if not leads():
             return

@@ -87,7 +87,8 @@ def everything_said(scratch) -> dict[str, np.ndarray]:
                     weight_decay=0.01, negative_focus=1.0, pseudo_weight=0.5)
     looked = {n: np.arange(len(e.there)) for n, e in encoded.items()}
     forest = {n: np.full(s.labels.shape, 0.5, "f2") for n, s in SESSIONS.items()}
-    mlp, said, _ = self_train(encoded.items(), looked, labels, forest, animals, **settings, chance=Chance(0), scratch=scratch)
+    mlp, said, _ = self_train(encoded.items(), looked, labels, forest, animals, **settings, chance=Chance(0),
+                              scratch=scratch)
     features = [inference.scaled_features(model.network, s, model.recipe) for s in SESSIONS.values()]
     class_map = inference.fit_class_map(features, [s.labels.astype(float) for s in SESSIONS.values()])
     first = Classifier(model, mlp, class_map, Decision(Rules(), np.full((3, 3), 1 / 3), np.tile((1.0, 0.0), (3, 1)),

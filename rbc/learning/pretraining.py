@@ -74,7 +74,8 @@ def whole_sessions(corpus: Corpus, frames: int = 3000) -> Iterator[Crop]:
 
 def pretrain(network: Network, corpus: Corpus, *, steps: int, batch_size: int, crop_frames: int, lr: float,
              weight_decay: float, temporal_unit: int, alpha: float, exclusion_frames: int, mask: str, mask_share: float,
-             weights: dict[str, float], augmentation: Augmentation, chance: Chance, scratch: Path, precision: str) -> list[dict]:
+             weights: dict[str, float], augmentation: Augmentation, chance: Chance, scratch: Path,
+             precision: str) -> list[dict]:
     """History of training `network` in place on the corpus' signals."""
     recipe = corpus.recipe
     sampler = SetupSampler(corpus, crop_frames)
