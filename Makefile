@@ -33,8 +33,9 @@ repro: setup
 	$(BIN)/python -m rbc.report
 
 final: setup
-	$(BIN)/dvc exp run -S evaluate.final=true
-	$(BIN)/dvc exp run -S evaluate.final=false
+	@mkdir -p .scratch && cp params.yaml .scratch/  # -S writes it anew, without its comments
+	$(BIN)/dvc exp run -S evaluate.final=true && $(BIN)/dvc exp run -S evaluate.final=false; \
+	  code=$$?; cp .scratch/params.yaml params.yaml; exit $$code
 	$(BIN)/python -m rbc.report
 
 folds: setup
