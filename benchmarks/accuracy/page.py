@@ -40,16 +40,17 @@ def comparison_page(rows: Sequence[dict]) -> str:
         bars = {"type": "data", "array": part["high"] - part["difference"],
                 "arrayminus": part["difference"] - part["low"]}
         drawn.add_trace(go.Scatter(x=minutes, y=part["difference"], error_y=bars, mode="markers+text", marker_size=9,
-                                   text=part["peer"], textposition="middle right", showlegend=False,
+                                   text=part["peer"], textposition="top right", showlegend=False,
                                    marker_color=COLOURS[WHOLE]), 2, column)
         drawn.add_hline(0, line_color="#999", line_dash="dot", row=2, col=column)
+        reach = 1.3 * np.nanmax(np.abs([*part["low"], *part["high"], *part["difference"], 0.02]))
+        drawn.update_yaxes(range=[-reach, reach], row=2, col=column)
         span = np.log10([0.7 * own["labelled_minutes"].min(), 1.4 * own["labelled_minutes"].max()])
         drawn.update_xaxes(title_text="labelled minutes", type="log", range=span, tickvals=MINUTES, col=column)
-    drawn.update_yaxes(range=[0, 1], row=1)
-    drawn.update_yaxes(range=[-0.3, 0.3], row=2)
+    drawn.update_yaxes(rangemode="tozero", row=1)
     drawn.update_yaxes(title_text="macro F1", row=1, col=1)
     drawn.update_yaxes(title_text="difference of macro F1", row=2, col=1)
-    drawn.update_layout(template="plotly_white", width=max(420 * len(datasets), 800), height=760,
+    drawn.update_layout(template="plotly_white", width=max(270 * len(datasets) + 150, 800), height=760,
                         title="F1 on animals that no method has learnt from")
     return drawn.to_html(include_plotlyjs=True, div_id="accuracy")
 
