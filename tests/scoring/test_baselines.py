@@ -15,6 +15,16 @@ def test_what_the_forest_says_of_training_animals_is_of_their_scored_frames():
     assert not random_forest(train, [x[0]], "aaa", **settings)[1]  # nobody is left to speak of a single animal
 
 
+def test_of_a_training_animal_speak_the_trees_that_did_not_learn_from_it():
+    """Two animals contradict each other: what is said of either is what the other's labels teach."""
+    x = np.random.default_rng(1).normal(size=(2, 400, 2)).astype(np.float32)
+    labels = np.stack([x[0] > 0, x[1] <= 0]).astype(np.int8)
+    labels[:, :100, 0] = -1
+    _, known = random_forest(list(zip(x, labels, strict=True)), [], ["F1", "M1"], windows=(4,), seed=1, trees=20)
+    for said, y in zip(known, labels, strict=True):
+        assert ((said > 0.5) == y)[y >= 0].mean() < 0.15
+
+
 def test_validity_alone_tells_what_missingness_gives_away():
     rng = np.random.default_rng(0)
     labels = np.repeat(rng.random((40, 2)) < 0.4, 25, axis=0).astype(np.int8)
