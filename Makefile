@@ -34,8 +34,8 @@ repro: setup
 
 final: setup
 	@mkdir -p .scratch && cp params.yaml .scratch/  # -S writes it anew, without its comments
-	$(BIN)/dvc exp run -S evaluate.final=true && $(BIN)/dvc exp run -S evaluate.final=false; \
-	  code=$$?; cp .scratch/params.yaml params.yaml; exit $$code
+	trap 'cp .scratch/params.yaml params.yaml' EXIT INT TERM; \
+	  $(BIN)/dvc exp run -S evaluate.final=true && $(BIN)/dvc exp run -S evaluate.final=false
 	$(BIN)/python -m rbc.report
 
 folds: setup
