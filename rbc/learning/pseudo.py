@@ -9,10 +9,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rbc.scoring.bouts import find_bouts
 from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, union, unscored
 
 STRIDE = 4  # neighbouring unlabelled frames say much the same
 MOST_FREE = 150_000  # unlabelled frames to look at, however long the recordings are
+BOUT_DOUBT = 0.3  # of the way from what is said of absent frames to what is said of present ones
 
 
 def stride_of(frames: int) -> int:
@@ -52,11 +54,13 @@ def soft_labels(probability: Mapping[str, np.ndarray], there: Mapping[str, np.nd
 
 
 def without_doubtful(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Tracks in which labels that a second opinion (T, C) contradicts are not scored: absent where it is as high
-    as on average where the behaviour was annotated, present where it is as low as on average where it was not.
+    """Tracks in which labels that a second opinion (T, C) contradicts are not scored: absent where it is as high as on
+    average where the behaviour was annotated, present where it is as low as on average where it was not, and whole
+    bouts over which its mean is little higher than that.
 
-    The opinion must come from a model that has not learnt these labels. Annotators miss and confuse bouts; the cuts
-    are those of confident learning (arXiv 1911.00068), by behaviour, so that rare ones keep theirs.
+    The opinion must come from a model that has not learnt these labels. The cuts are those of confident learning
+    (arXiv 1911.00068), by behaviour, so that rare ones keep theirs; but annotators miss and confuse bouts, and what is
+    said of a bout's frames is surer together.
     """
     said, pooled = (np.concatenate([x.reshape(-1, x.shape[-1]) for x in column]) for column in zip(
         *(np.broadcast_arrays(opinion[n], y) for n, y in labels.items()), strict=True))
@@ -64,7 +68,18 @@ def without_doubtful(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.
     out = {}
     for name, y in labels.items():
         doubtful = ((y == ABSENT) & (opinion[name] >= high)) | ((y == PRESENT) & (opinion[name] <= low))
+        doubtful |= over_bouts(opinion[name], y) <= low + BOUT_DOUBT * (high - low)
         out[name] = np.where(doubtful, NOT_SCORED, y).astype(y.dtype)
+    return out
+
+
+def over_bouts(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Values (T, C) averaged over each annotated bout of labels (T, C) or (A, T, C), of that shape; NaN outside bouts."""
+    out = np.full(labels.shape, np.nan, np.float32)
+    for track, averaged in zip(labels.reshape(-1, *values.shape), out.reshape(-1, *values.shape), strict=True):
+        for column, made, value in zip(track.T, averaged.T, values.T, strict=True):
+            for start, stop in find_bouts(column == PRESENT):
+                made[start:stop] = value[start:stop].mean()
     return out
 
 

@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from rbc.learning.pseudo import MOST_FREE, STRIDE, frames_of, soft_labels, stride_of, teacher_probability, without_doubtful
+from rbc.learning.pseudo import (
+    BOUT_DOUBT,
+    MOST_FREE,
+    STRIDE,
+    frames_of,
+    over_bouts,
+    soft_labels,
+    stride_of,
+    teacher_probability,
+    without_doubtful,
+)
 
 
 def test_the_surer_modality_speaks_beside_the_fused_head():
@@ -68,6 +78,17 @@ def test_a_rare_behaviour_that_is_never_said_to_be_likely_keeps_cuts_of_its_own(
     assert (got == TRUSTED[:, None]).all()
 
 
+def test_a_whole_bout_is_doubtful_of_which_little_more_is_said_than_of_absence():
+    bouts = [[0.0], [7 / 8] * 16, [0.0], [1 / 8, 1 / 4, 0.0, 1 / 8] * 2, [0.0], [1 / 8, 1 / 4] * 2]
+    labels = np.repeat([0, 1, 0, 1, 0, 1], [len(b) for b in bouts]).astype(np.int8)
+    said = np.concatenate(bouts)
+    low, high = 0.0, said[labels == 1].mean()
+    assert 1 / 8 < low + BOUT_DOUBT * (high - low) < 3 / 16  # the second bout's mean, and the third's
+    wanted = labels.copy()
+    wanted[18:26] = -1
+    np.testing.assert_array_equal(trusted(labels[:, None], said[:, None])[:, 0], wanted)
+
+
 @pytest.mark.parametrize("known", [0, 1, -1])
 def test_a_behaviour_that_was_never_or_always_annotated_has_no_doubtful_label(known):
     labels = np.stack([ANNOTATED, np.where(ANNOTATED < 0, -1, known)], 1).astype(np.int8)
@@ -82,3 +103,13 @@ def test_each_annotators_labels_are_doubted_on_their_own():
     np.testing.assert_array_equal(got[..., 0], [TRUSTED, TRUSTED])
     got = trusted(np.stack([ANNOTATED, other])[..., None], SAID[:, None])
     assert got.shape == (2, len(SAID), 1) and (got[1, SAID == SAID.max()] == -1).all()
+
+
+def test_a_bouts_mean_is_of_its_own_frames_and_nothing_outside_bouts():
+    labels = np.array([[1, 0], [1, 1], [-1, 1], [1, 0]], np.int8)
+    values = np.array([[0.5, 1.0], [1.0, 0.25], [9.0, 0.75], [0.125, 1.0]])
+    nan = np.nan
+    np.testing.assert_array_equal(over_bouts(values, labels), [[0.75, nan], [0.75, 0.5], [nan, 0.5], [0.125, nan]])
+    both = over_bouts(values, np.stack([labels, 1 - labels * (labels >= 0)]).astype(np.int8))
+    np.testing.assert_array_equal(both[0], over_bouts(values, labels))
+    assert both.shape == (2, 4, 2) and both[1, 0, 1] == 1.0
