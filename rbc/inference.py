@@ -194,7 +194,7 @@ def fit_class_map(features: list[tuple[Tensor, Tensor]], soft: list[np.ndarray],
 
 
 def adapt(network: Network, class_map: ClassMap, session: Session, recipe: Recipe,
-          said: Iterable[tuple[slice, np.ndarray]], prior_s: float = 60.0) -> None:
+          said: Iterable[tuple[slice, np.ndarray]], prior_s: float = 300.0) -> None:
     """Fit the visitor's shift to a session without labels.
 
     The shift is by how much its features deviate on average from those that its own predicted mixture of behaviours
