@@ -76,12 +76,13 @@ def test_a_long_session_adapts_on_an_even_share_of_it(classifier, monkeypatch):
 
 
 def test_adaptation_is_each_sessions_own(classifier):
-    both, zero_shot = classifier.headline(SESSIONS, adapt=True), classifier.guess(SESSIONS)
-    for name, session in SESSIONS.items():
+    sessions = {n: tiny.session(n, 1000, seed=i) for i, n in enumerate(SESSIONS)}  # a few seconds would move little
+    both, zero_shot = classifier.headline(sessions, adapt=True), classifier.guess(sessions)
+    for name, session in sessions.items():
         alone = classifier.headline({name: session}, adapt=True)[name]
         np.testing.assert_array_equal(alone[0], both[name][0])
-        assert np.abs(both[name][0] - zero_shot[name][0]).max() > 1e-5  # a few seconds move little
-    again = classifier.guess(SESSIONS)
+        assert np.abs(both[name][0] - zero_shot[name][0]).max() > 1e-4
+    again = classifier.guess(sessions)
     np.testing.assert_array_equal(again["F5D1"][0], zero_shot["F5D1"][0])
 
 
