@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rbc.scoring.bouts import find_bouts
-from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, union, unscored
+from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, bouts, union, unscored
 
 STRIDE = 4  # neighbouring unlabelled frames say much the same
 MOST_FREE = 150_000  # unlabelled frames to look at, however long the recordings are
@@ -76,10 +75,9 @@ def without_doubtful(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.
 def over_bouts(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Values (T, C) averaged over each annotated bout of labels (T, C) or (A, T, C), of that shape; NaN outside bouts."""
     out = np.full(labels.shape, np.nan, np.float32)
-    for track, averaged in zip(labels.reshape(-1, *values.shape), out.reshape(-1, *values.shape), strict=True):
-        for column, made, value in zip(track.T, averaged.T, values.T, strict=True):
-            for start, stop in find_bouts(column == PRESENT):
-                made[start:stop] = value[start:stop].mean()
+    tracks = out.reshape(-1, *values.shape)
+    for a, c, start, stop in bouts(labels):
+        tracks[a, start:stop, c] = values[start:stop, c].mean()
     return out
 
 

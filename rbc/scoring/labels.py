@@ -3,7 +3,7 @@
 T frames, C behaviours, A annotators. A track is (T, C), or (A, T, C) where each of several annotators is learnt from.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 
 import numpy as np
 
@@ -46,14 +46,20 @@ def shown_elsewhere(tracks: Mapping[str, np.ndarray], groups: Mapping[str, Hasha
                            tracks[name], np.int8(NOT_SCORED)) for name, own in shows.items()}
 
 
+def bouts(labels: np.ndarray) -> Iterator[tuple[int, int, int, int]]:
+    """Annotator (0 of a single track), behaviour, start and stop of every bout of a track."""
+    for a, track in enumerate(labels.reshape(-1, *labels.shape[-2:])):
+        for c, column in enumerate(track.T):
+            for start, stop in find_bouts(column == PRESENT):
+                yield a, c, start, stop
+
+
 def with_slack(labels: np.ndarray, onset: int, offset: int) -> np.ndarray:
     """The track in which `onset` frames before each bout and `offset` frames after it are not scored for it:
     annotators react late and end vaguely, and what they surely saw is enough."""
     out = labels.copy()
-    for track in out.reshape(-1, *labels.shape[-2:]):
-        for column in track.T:
-            for start, stop in find_bouts(column == PRESENT):
-                for a, b in ((max(start - onset, 0), start), (stop, stop + offset)):
-                    piece = column[a:b]
-                    piece[piece == ABSENT] = NOT_SCORED
+    tracks = out.reshape(-1, *labels.shape[-2:])
+    for a, c, start, stop in bouts(labels):
+        for piece in (tracks[a, max(start - onset, 0):start, c], tracks[a, stop:stop + offset, c]):
+            piece[piece == ABSENT] = NOT_SCORED
     return out
