@@ -29,10 +29,12 @@ def frames_of(labels: np.ndarray | None, frames: int, stride: int) -> np.ndarray
 
 def teacher_probability(probability: np.ndarray, there: np.ndarray) -> np.ndarray:
     """(T, C) of the heads' (T, M, C): the fused head, averaged with whichever single modality is surer, so that one
-    modality teaches the other where they differ in confidence."""
+    modality teaches the other where they differ in confidence; that one alone where the fused head has nothing to read,
+    0 where none has."""
     sure = np.abs(probability[:, :2] - 0.5) * there[:, :2, None]
     surest = np.take_along_axis(probability[:, :2], sure.argmax(1)[:, None], axis=1)[:, 0]
-    return np.where(there[:, 2:], (probability[:, 2] + surest) / 2, 0.0).astype(np.float32)
+    both = np.where(there[:, 2:], (probability[:, 2] + surest) / 2, surest)
+    return np.where(there.any(1, keepdims=True), both, 0.0).astype(np.float32)
 
 
 def both_say(probability: np.ndarray, there: np.ndarray, forest: np.ndarray) -> np.ndarray:

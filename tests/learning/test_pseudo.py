@@ -20,6 +20,12 @@ def test_the_surer_modality_speaks_beside_the_fused_head():
     np.testing.assert_allclose(teacher_probability(heads, there)[:, 0], [0.75, 0.35, 0.5, 0.0], atol=1e-6)
 
 
+def test_a_modality_that_is_the_only_one_of_its_session_speaks_alone():
+    heads = np.array([[[0.9], [0.4], [0.6]], [[0.9], [0.4], [0.6]]])
+    there = np.array([[1, 0, 0], [0, 1, 0]], bool)  # of pose alone nothing fuses: `rbc.inference.heads_there`
+    np.testing.assert_allclose(teacher_probability(heads, there)[:, 0], [0.9, 0.4], atol=1e-6)
+
+
 def test_frames_with_a_label_are_looked_at_and_every_fourth_of_the_others():
     assert frames_of(None, 10, 4).tolist() == [0, 4, 8]
     labels = np.full((10, 2), -1, np.int8)
