@@ -1,6 +1,6 @@
 """CEBRA (Schneider, Lee & Mathis, Nature 617:360, 2023) from PyPI, with nearest neighbours: `pip install cebra`.
 
-Written from the documentation of CEBRA 0.4 (https://cebra.ai/docs); it has not been run against the package itself.
+Written from its documentation (https://cebra.ai/docs); run with version 0.6.1.
 T frames, N labelled frames, F features.
 """
 

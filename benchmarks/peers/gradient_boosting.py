@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.feature_selection import SelectFromModel
+from sklearn.feature_selection import SelectFromModel, VarianceThreshold
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from benchmarks.peers.classifiers import classifiers
@@ -33,4 +33,5 @@ def _boosting(seed: int) -> Pipeline:
     forest = RandomForestClassifier(20, min_samples_leaf=3, class_weight="balanced", random_state=seed)
     trees = HistGradientBoostingClassifier(max_iter=TREES, max_leaf_nodes=15, max_bins=63, early_stopping=False,
                                            random_state=seed)
-    return make_pipeline(SelectFromModel(forest, max_features=COLUMNS, threshold=-np.inf), trees)
+    chosen = SelectFromModel(forest, max_features=COLUMNS, threshold=-np.inf)
+    return make_pipeline(chosen, VarianceThreshold(), trees)  # boosting refuses columns that are missing throughout

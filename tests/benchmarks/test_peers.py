@@ -112,6 +112,15 @@ def test_a_behaviour_of_one_class_and_one_that_is_not_scored(method):
         METHODS[method](replace(lesson, labels=nowhere), held)
 
 
+@pytest.mark.parametrize("method", [*LEARNT, "random_forest"])
+def test_a_feature_may_be_missing_in_every_training_session(method):
+    lesson, held, truth = taught()
+    for x in lesson.features.values():
+        x[:, 3] = np.nan
+    said, _ = METHODS[method](lesson, held)
+    assert min(scores(said, truth)) > 0.55
+
+
 def test_cebra_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cebra", None)
     lesson, held, _ = taught()
