@@ -32,6 +32,12 @@ class Classifier:
     mlp: WindowMlp
     class_map: ClassMap
     decision: Decision | None = None
+    mounts: tuple[str, ...] = ("",)
+    """Where the IMU sat in the sessions with labels and an IMU, as `Session.mount`."""
+
+    def taught(self, session: Session) -> bool:
+        """Did a labelled animal wear its IMU where this one does? Taken for granted where nobody can tell."""
+        return session.mount in self.mounts or "" in (session.mount, *self.mounts)
 
     def guess(self, sessions: Mapping[str, Session]) -> dict[str, Guess]:
         """Probabilities (T, M, C) and heads there (T, M) of sessions never seen."""
@@ -69,7 +75,7 @@ class Classifier:
         for place, pair in zip(map(slice, ends[:-1], ends[1:]), said, strict=True):
             probability[place], there[place] = pair
             let_go(probability, *vars(session).values())
-        return probability, heads_there(there)
+        return probability, heads_there(there, self.taught(session))
 
     def _adapted(self, session: Session, glance: Guess) -> Guess:
         """The guess after adapting on the guess in the frames that are looked at."""
@@ -87,7 +93,7 @@ class Classifier:
         tensors = {f"mlp.{k}": v for k, v in self.mlp.state_dict().items()}
         tensors |= {f"class_map.{name}": x for name, x in zip(MODALITIES, self.class_map, strict=True)}
         shape = {"windows": list(self.mlp.windows), "members": self.mlp.members}
-        save_network(self.model, folder, tensors, {"mlp": shape})
+        save_network(self.model, folder, tensors, {"mlp": shape, "mounts": self.mounts})
         save_adapters(self.model, folder)
         write_json(folder / RECIPE, {**notes, "behaviours": self.model.behaviours,
                                      "decision": self.decision.as_dict()})
@@ -103,7 +109,8 @@ class Classifier:
                         model.architecture["hidden_dim"], shape["members"], causal=model.architecture["causal"])
         mlp.load_state_dict({k.removeprefix("mlp."): v for k, v in tensors.items() if k.startswith("mlp.")})
         class_map = tensors["class_map.imu"], tensors["class_map.pose"]
-        return cls(model, placed(mlp), class_map, Decision.from_dict(read_recipe(folder)["decision"]))
+        decision = Decision.from_dict(read_recipe(folder)["decision"])
+        return cls(model, placed(mlp), class_map, decision, tuple(header["notes"]["mounts"]))
 
 
 @contextmanager

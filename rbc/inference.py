@@ -134,11 +134,13 @@ def encode(network: Network, session: Session, recipe: Recipe, row: int = 0, mir
     return Encoded(latents, probability, similarity, tuple(features), heads_there(there))
 
 
-def heads_there(there: np.ndarray) -> np.ndarray:
-    """(T, M) which heads have something to read, of a session in which the modalities are there (T, 2): a modality that
-    is never there leaves the other's own head to speak."""
+def heads_there(there: np.ndarray, taught: bool = True) -> np.ndarray:
+    """(T, M) which heads speak, of a session in which the modalities are there (T, 2): those that have something to
+    read. A modality that is never there leaves the other's own head to speak. The own head of an IMU that is worn where
+    none was `taught` is silent where the fused one speaks."""
     fused = there.any(1) & there.any(0).all()
-    return np.concatenate([there, fused[:, None]], axis=1)
+    imu = there[:, 0] & (taught | ~fused)
+    return np.stack([imu, there[:, 1], fused], axis=1)
 
 
 @torch.inference_mode()

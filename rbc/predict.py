@@ -23,7 +23,7 @@ from rbc.classifier import Classifier, read_recipe, trained
 from rbc.disk import FullDiskError
 from rbc.inference import features_of, looked_at, share_outside
 from rbc.outputs import BusyError, write_table, writing
-from rbc.predictions import bout_table, drift_notes, fit_to_model, write_frames
+from rbc.predictions import bout_table, drift_notes, fit_to_model, mount_note, write_frames
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.preparation import align_all
 from rbc.recordings.session import load_sessions
@@ -66,6 +66,8 @@ def predict(model: Path, recordings: Path, out: Path, overwrite: bool = False) -
                 session, found = fit_to_model(session, recipe)
                 looks = (features_of(network, session, recipe, chunk) for chunk in looked_at(len(session)))
                 found += drift_notes(share_outside(looks, notes["feature_range"]))
+                if session.valid[:, 0].any() and not classifier.taught(session):
+                    found.append(mount_note(session, classifier.mounts))
                 guess = classifier.headline({name: session}, notes["adapt"])[name]
                 probability = classifier.decision.probability(*guess)
                 decided = classifier.decision.decide(probability)

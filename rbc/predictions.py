@@ -92,3 +92,9 @@ def drift_notes(shares: dict[str, float]) -> list[str]:
     """A note per modality of whose features too large a share lies outside the range of training."""
     return [f"{100 * share:.0f} % of what {modality} shows lies outside the range of training (usual: 2 %)"
             for modality, share in shares.items() if share > MOST_OUTSIDE]
+
+
+def mount_note(session: Session, mounts: tuple[str, ...]) -> str:
+    """What to know of an IMU that is worn where no labelled animal wore one."""
+    worn = f"on the {' or '.join(mounts)}" if mounts else "nowhere"
+    return f"imu worn on the {session.mount}, by labelled animals {worn}: it is not heard alone, only together with pose"

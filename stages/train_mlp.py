@@ -66,7 +66,8 @@ def main() -> None:
             looked_at.append(tuple(x[said[name].rows] for x in features))
             now_and_then.append(tuple(x[:: max(RANGE_STRIDE, stride)].clone() for x in features))
         soft = [mean_of_heads(said[name].probability, said[name].there) for name in own]
-        classifier = Classifier(model, mlp, fit_class_map(looked_at, soft))
+        mounts = tuple(sorted({own[name].mount for name in views if own[name].valid[:, 0].any()}))
+        classifier = Classifier(model, mlp, fit_class_map(looked_at, soft), mounts=mounts)
         judged = folds(len({experiment.animals[name] for name in views}), settings.members).any()
         slackened = {n: with_slack(y, *rules.slack) for n, y in views.items()}
         known = known_of(said, slackened) if judged else NOTHING

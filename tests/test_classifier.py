@@ -9,7 +9,7 @@ from rbc import classifier as module_of_classifier
 from rbc import inference, rooms
 from rbc.artifacts import ADAPTERS, NETWORK
 from rbc.classifier import RECIPE, Classifier, read_recipe
-from rbc.inference import VISITOR, encode, fit_class_map, scaled_features
+from rbc.inference import VISITOR, encode, fit_class_map, heads_there, scaled_features
 from rbc.learning.mlp import WindowMlp
 from rbc.scoring.decision import Decision, Rules
 
@@ -25,7 +25,7 @@ def classifier() -> Classifier:
     features = [scaled_features(model.network, s, model.recipe) for s in SESSIONS.values()]
     made = Classifier(model, mlp, fit_class_map(features, [y.astype(float) for y in LABELS.values()]))
     guesses = made.guess(SESSIONS)
-    return replace(made, decision=Decision.fit(guesses, LABELS, Rules("viterbi", 1, (2, 1))))
+    return replace(made, decision=Decision.fit(guesses, LABELS, Rules("viterbi", 1, (2, 1))), mounts=("head",))
 
 
 def test_it_says_what_the_mlp_reads_from_latents(classifier):
@@ -104,12 +104,27 @@ def test_a_missing_modality_is_no_trouble(classifier, lost, adaptive):
     assert np.isfinite(guess[0]).all() and np.isfinite(scored.probability).all()
 
 
+@pytest.mark.parametrize(("mounts", "mount", "taught"), [
+    (("back", "head"), "back", True), (("head",), "back", False), (("head",), "", True), (("", "head"), "back", True),
+    ((), "back", False), ((), "", True),
+])  # fmt: skip
+def test_an_imu_is_believed_where_labelled_animals_wore_one(classifier, mounts, mount, taught):
+    session = replace(SESSIONS["F5D1"], report={"mount": mount})
+    probability, there = replace(classifier, mounts=mounts).guess({"x": session})["x"]
+    believed, everywhere = classifier.guess(SESSIONS)["F5D1"]
+    np.testing.assert_array_equal(probability, believed)
+    read = everywhere[:, :2]
+    np.testing.assert_array_equal(there, everywhere if taught else heads_there(read, taught=False))
+    assert (there == everywhere).all() == taught
+
+
 def test_what_is_loaded_says_the_same_and_saves_to_the_same_bytes(classifier, tmp_path):
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
     notes = {"labelled_minutes": 1 / 3, "adapt": True}
     classifier.save(tmp_path / "first", notes)
     loaded = Classifier.load(tmp_path / "first")
+    assert loaded.mounts == classifier.mounts == ("head",)
     loaded.save(tmp_path / "second", notes)
     for name in (NETWORK, ADAPTERS, RECIPE):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()

@@ -9,7 +9,17 @@ import torch
 from tiny import EVERY_ENCODER
 
 from rbc import inference
-from rbc.inference import VISITOR, adapt, encode, feature_range, fit_class_map, halo, scaled_features, share_outside
+from rbc.inference import (
+    VISITOR,
+    adapt,
+    encode,
+    feature_range,
+    fit_class_map,
+    halo,
+    heads_there,
+    scaled_features,
+    share_outside,
+)
 from rbc.rooms import pieces
 from rbc.signals import Recipe
 
@@ -39,6 +49,14 @@ def test_chunks_do_not_change_what_is_said(kind, chunks):
     for frames in (64, 100, 128, 320):
         chunks(frames)
         assert_same(encode(model.network, session, model.recipe, row=1), whole)
+
+
+def test_an_imu_that_nobody_taught_is_heard_only_together_with_pose():
+    there = np.array([[1, 1], [1, 0], [0, 1], [0, 0]], bool)
+    np.testing.assert_array_equal(heads_there(there), [[1, 1, 1], [1, 0, 1], [0, 1, 1], [0, 0, 0]])
+    np.testing.assert_array_equal(heads_there(there, taught=False), [[0, 1, 1], [0, 0, 1], [0, 1, 1], [0, 0, 0]])
+    alone = there & [True, False]  # of a session without pose
+    np.testing.assert_array_equal(heads_there(alone, taught=False), heads_there(alone))
 
 
 @pytest.mark.parametrize("kind", EVERY_ENCODER)

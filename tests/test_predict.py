@@ -13,7 +13,7 @@ import torch
 
 from rbc import rooms
 from rbc.artifacts import Model
-from rbc.classifier import Classifier
+from rbc.classifier import Classifier, read_recipe
 from rbc.evaluation import Judge, variants
 from rbc.inference import encode, feature_range, fit_class_map, scaled_features, share_outside
 from rbc.learning.mlp import WindowMlp
@@ -79,7 +79,8 @@ def shipped(sessions, tmp_path_factory) -> Path:
     probability = mlp.probability(encode(model.network, known, recipe).read)
     classifier = Classifier(model, mlp, fit_class_map([features], [probability[:, 2]]))
     held, one = {KNOWN: np.array(known.labels)}, {KNOWN: known}
-    classifier = replace(classifier, decision=Decision.fit(classifier.headline(one, adapt=True), held, RULES))
+    decision = Decision.fit(classifier.headline(one, adapt=True), held, RULES)
+    classifier = replace(classifier, decision=decision, mounts=(known.mount,))
     folder = tmp_path_factory.mktemp("model")
     classifier.save(folder, {"adapt": True, "alignment": ALIGNMENT, "feature_range": feature_range([features])})
     return folder
@@ -206,6 +207,19 @@ def test_keypoints_may_be_missing(predicted):
 def test_unknown_keypoints_change_nothing(predicted):
     pd.testing.assert_frame_equal(frames(predicted, "foreign"), frames(predicted, NEW))
     assert "foreign: pose has what the model does not know, ignored: whisker" in predicted[1]
+
+
+def test_an_imu_worn_where_no_labelled_animal_wore_one(raw, shipped, predicted, tmp_path):
+    notes = read_recipe(shipped)
+    (tmp_path / "model").mkdir()
+    replace(Classifier.load(shipped), mounts=("back",)).save(tmp_path / "model", notes)
+    root = write_recordings(raw, tmp_path / "new", [row(raw), row(raw, session="no_imu", imu="")])
+    code, said, complained = run(tmp_path / "model", root, tmp_path / "out")
+    assert code == 0, complained
+    assert [line for line in said.splitlines() if "worn" in line] == [
+        f"{NEW}: imu worn on the head, by labelled animals on the back: it is not heard alone, only together with pose"]  # fmt: skip
+    moved, known = (pd.read_csv(folder / f"{NEW}.csv") for folder in (tmp_path / "out", predicted[0]))
+    assert not moved[list(BEHAVIOURS)].equals(known[list(BEHAVIOURS)])
 
 
 def test_summary_has_a_line_a_session_and_says_what_was_left_out(predicted):

@@ -75,6 +75,12 @@ class Session:
     def __len__(self) -> int:
         return len(self.time)
 
+    @property
+    def mount(self) -> str:
+        """Whether the IMU sits on the head or the back, by the manifest or by which of them turns as the IMU feels;
+        empty where nobody can tell."""
+        return self.report.get("mount", "")
+
     def save(self, folder: Path) -> None:
         """Write every array and session.json below `folder`, which must not exist yet."""
         self.validate()
