@@ -136,10 +136,10 @@ def encode(network: Network, session: Session, recipe: Recipe, row: int = 0, mir
 
 def heads_there(there: np.ndarray, taught: bool = True) -> np.ndarray:
     """(T, M) which heads speak, of a session in which the modalities are there (T, 2): those that have something to
-    read. A modality that is never there leaves the other's own head to speak. The own head of an IMU that is worn where
-    none was `taught` is silent where the fused one speaks."""
-    fused = there.any(1) & there.any(0).all()
-    imu = there[:, 0] & (taught | ~fused)
+    read. A modality that is never there leaves the other's own head to speak. An IMU that is worn where none was `taught`
+    leaves it to pose to speak where that is there."""
+    fused = there.any(1) & there.any(0).all() & taught
+    imu = there[:, 0] & (taught | ~there[:, 1])
     return np.stack([imu, there[:, 1], fused], axis=1)
 
 

@@ -97,4 +97,4 @@ def drift_notes(shares: dict[str, float]) -> list[str]:
 def mount_note(session: Session, mounts: tuple[str, ...]) -> str:
     """What to know of an IMU that is worn where no labelled animal wore one."""
     worn = f"on the {' or '.join(mounts)}" if mounts else "nowhere"
-    return f"imu worn on the {session.mount}, by labelled animals {worn}: it is not heard alone, only together with pose"
+    return f"imu worn on the {session.mount}, by labelled animals {worn}: where pose is there, pose decides alone"

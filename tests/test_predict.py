@@ -217,7 +217,7 @@ def test_an_imu_worn_where_no_labelled_animal_wore_one(raw, shipped, predicted, 
     code, said, complained = run(tmp_path / "model", root, tmp_path / "out")
     assert code == 0, complained
     assert [line for line in said.splitlines() if "worn" in line] == [
-        f"{NEW}: imu worn on the head, by labelled animals on the back: it is not heard alone, only together with pose"]  # fmt: skip
+        f"{NEW}: imu worn on the head, by labelled animals on the back: where pose is there, pose decides alone"]  # fmt: skip
     moved, known = (pd.read_csv(folder / f"{NEW}.csv") for folder in (tmp_path / "out", predicted[0]))
     assert not moved[list(BEHAVIOURS)].equals(known[list(BEHAVIOURS)])
 
