@@ -7,6 +7,9 @@ import yaml
 from checkout import stages_run
 from closure import PIPELINES, read_stages
 
+from rbc.classifier import Classifier
+from rbc.recordings.session import load_sessions
+
 MAIN = ["align_data", "pretrain", "align_sessions", "finetune", "pseudo_label", "train_mlp", "evaluate", "embed"]
 pytestmark = pytest.mark.pipeline
 
@@ -67,6 +70,12 @@ def test_scores_are_those_of_validation_animals(origin, scores):
     assert (scores["split"]["role"], scores["split"]["animals"]) == ("validation", 1)
     assert [path.stem for path in (origin.folder / "data/evaluate").iterdir()] == ["F5D2_indoor"]
     assert not (origin.folder / "metrics/test.json").exists()
+
+
+def test_the_model_knows_where_labelled_animals_wore_their_imu(origin):
+    wearers = {s.mount for s in load_sessions(origin.folder / "data/align_data").values()}
+    assert wearers == {"head", "back"}  # F2's is on the back, and nothing of F2 is labelled
+    assert Classifier.load(origin.folder / "data/train_mlp").mounts == ("head",)
 
 
 def test_the_scores_can_be_printed(origin):
