@@ -19,12 +19,12 @@ MINUTES = (0.5, 1, 2, 3, 4, 5, 7, 10, 20, 50, 100, 200, 500)  # that axes name
 
 def comparison_page(rows: Sequence[dict]) -> str:
     """HTML: a panel per data set, macro F1 on held-out animals by labelled minutes (a dot per fold and draw, a line
-    through the means), and below it rbc less the best peer with its 95 % interval."""
+    through the means), and below it rbc less the best peer, in that peer's colour, with its 95 % interval."""
     heads = headlines(rows)
     datasets = sorted(heads["dataset"].unique())
     ahead = paired(heads)
     drawn = make_subplots(2, len(datasets), row_heights=[0.68, 0.32], vertical_spacing=0.12, horizontal_spacing=0.05,
-                          subplot_titles=[*datasets, *["rbc less the best peer"] * len(datasets)])
+                          subplot_titles=[*datasets, *["rbc less the best peer (its colour)"] * len(datasets)])
     for column, dataset in enumerate(datasets, start=1):
         own = heads[(heads["dataset"] == dataset) & ~heads["method"].isin(list(ABLATIONS))]
         for method, part in own.groupby("method"):
@@ -38,10 +38,9 @@ def comparison_page(rows: Sequence[dict]) -> str:
         part = ahead[ahead["dataset"] == dataset]
         minutes = own.groupby("label_fraction")["labelled_minutes"].mean().reindex(part["label_fraction"])
         bars = {"type": "data", "array": part["high"] - part["difference"],
-                "arrayminus": part["difference"] - part["low"]}
-        drawn.add_trace(go.Scatter(x=minutes, y=part["difference"], error_y=bars, mode="markers+text", marker_size=9,
-                                   text=part["peer"], textposition="top right", showlegend=False,
-                                   marker_color=COLOURS[WHOLE]), 2, column)
+                "arrayminus": part["difference"] - part["low"], "color": "#888"}
+        drawn.add_trace(go.Scatter(x=minutes, y=part["difference"], error_y=bars, mode="markers", marker_size=9,
+                                   text=part["peer"], showlegend=False, marker_color=part["peer"].map(COLOURS)), 2, column)
         drawn.add_hline(0, line_color="#999", line_dash="dot", row=2, col=column)
         reach = 1.3 * np.nanmax(np.abs([*part["low"], *part["high"], *part["difference"], 0.02]))
         drawn.update_yaxes(range=[-reach, reach], row=2, col=column)
