@@ -35,9 +35,9 @@ class Classifier:
     mounts: tuple[str, ...] = ("",)
     """Where the IMU sat in the sessions with labels and an IMU, as `Session.mount`."""
 
-    def taught(self, session: Session) -> bool:
-        """Did a labelled animal wear its IMU where this one does? Taken for granted where nobody can tell."""
-        return session.mount in self.mounts or "" in (session.mount, *self.mounts)
+    def taught(self, mount: str) -> bool:
+        """Did a labelled animal wear its IMU there, as of `Session.mount`? Taken for granted where nobody can tell."""
+        return mount in self.mounts or "" in (mount, *self.mounts)
 
     def guess(self, sessions: Mapping[str, Session]) -> dict[str, Guess]:
         """Probabilities (T, M, C) and heads there (T, M) of sessions never seen."""
@@ -75,7 +75,7 @@ class Classifier:
         for place, pair in zip(map(slice, ends[:-1], ends[1:]), said, strict=True):
             probability[place], there[place] = pair
             let_go(probability, *vars(session).values())
-        return probability, heads_there(there, self.taught(session))
+        return probability, heads_there(there, self.taught(session.mount))
 
     def _adapted(self, session: Session, glance: Guess) -> Guess:
         """The guess after adapting on the guess in the frames that are looked at."""

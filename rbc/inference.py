@@ -4,7 +4,7 @@ T frames, D latent, C behaviours, F features, M heads (imu, pose, fused).
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,11 +134,11 @@ def encode(network: Network, session: Session, recipe: Recipe, row: int = 0, mir
     return Encoded(latents, probability, similarity, tuple(features), heads_there(there))
 
 
-def heads_there(there: np.ndarray, taught: bool = True) -> np.ndarray:
-    """(T, M) which heads speak, of a session in which the modalities are there (T, 2): those that have something to
-    read. A modality that is never there leaves the other's own head to speak. An IMU that is worn where none was `taught`
-    leaves it to pose to speak where that is there."""
-    fused = there.any(1) & there.any(0).all() & taught
+def heads_there(there: np.ndarray, taught: bool = True, ever: Sequence[bool] | None = None) -> np.ndarray:
+    """(T, M) which heads speak in frames in which the modalities are there (T, 2): those that have something to read.
+    A modality that is never there leaves the other's own head to speak; `ever` says which are, of a part of a session.
+    An IMU that is worn where none was `taught` leaves it to pose to speak where that is there."""
+    fused = there.any(1) & np.all(there.any(0) if ever is None else ever) & taught
     imu = there[:, 0] & (taught | ~there[:, 1])
     return np.stack([imu, there[:, 1], fused], axis=1)
 

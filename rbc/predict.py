@@ -66,7 +66,7 @@ def predict(model: Path, recordings: Path, out: Path, overwrite: bool = False) -
                 session, found = fit_to_model(session, recipe)
                 looks = (features_of(network, session, recipe, chunk) for chunk in looked_at(len(session)))
                 found += drift_notes(share_outside(looks, notes["feature_range"]))
-                if session.valid[:, 0].any() and not classifier.taught(session):
+                if session.valid[:, 0].any() and not classifier.taught(session.mount):
                     found.append(mount_note(session, classifier.mounts))
                 guess = classifier.headline({name: session}, notes["adapt"])[name]
                 probability = classifier.decision.probability(*guess)

@@ -51,6 +51,12 @@ class Recipe:
     causal: bool = False
     """Do features look back only?"""
 
+    @property
+    def modalities(self) -> tuple[bool, bool]:
+        """Are there features of the IMU, and of pose?"""
+        felt = self.imu_names or self.band_names or self.ready_imu_names
+        return bool(felt), bool(self.keypoints or self.ready_pose_names)
+
     def frames(self, seconds: float) -> int:
         """Odd number of frames that spans `seconds`."""
         return 2 * int(seconds * self.rate_hz / 2) + 1

@@ -25,9 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("rbc.stream", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="folder that train_mlp wrote")
     parser.add_argument("--body-length-px", type=float, default=1.0, help="median length of the body's axis, in pixels")
+    parser.add_argument("--mount", default="", help="where the IMU is worn: head, back, …")
     told = parser.parse_args(arguments)
     try:
-        follow(load(told.model), told.body_length_px, sys.stdin, sys.stdout)
+        follow(Stream(load(told.model), told.body_length_px, told.mount), sys.stdin, sys.stdout)
     except RecordingError as error:
         print(error, file=sys.stderr)
         return 1
@@ -40,11 +41,11 @@ def load(folder: Path) -> Classifier:
         return Classifier.load(folder)
 
 
-def follow(classifier: Classifier, body_length_px: float, lines: TextIO, out: TextIO) -> None:
+def follow(stream: Stream, lines: TextIO, out: TextIO) -> None:
     """Write a row for every sample in the lines, as soon as it is known. Raises RecordingError."""
-    stream, writer, frame = Stream(classifier, body_length_px), csv.writer(out, lineterminator="\n"), 0
+    writer, frame = csv.writer(out, lineterminator="\n"), 0
     print(f"look-ahead {stream.look_ahead} frames, {stream.look_ahead / stream.recipe.rate_hz:.2f} s", file=sys.stderr)
-    writer.writerow(["frame", *(f"{name}_probability" for name in classifier.model.behaviours)])
+    writer.writerow(["frame", *(f"{name}_probability" for name in stream.classifier.model.behaviours)])
 
     def say(probability: np.ndarray) -> None:
         nonlocal frame

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rbc.classifier import Classifier
 from rbc.features import imu_features, pose_features
-from rbc.inference import Part
+from rbc.inference import Part, heads_there
 from rbc.remembering import SteppedMlp, SteppedNetwork
 from rbc.signals import ENDS, IMU_CHANNELS, Crop, Recipe, is_there
 
@@ -34,12 +34,13 @@ def columns(recipe: Recipe) -> tuple[str, ...]:
 
 class Stream:
     """`push` samples; `look_ahead` frames after a frame its probabilities have been said, with it where that is 0. At the
-    end, `finish`."""
+    end, `finish`. mount: where the IMU is worn, as `Session.mount`."""
 
     @torch.inference_mode()
-    def __init__(self, classifier: Classifier, body_length_px: float):
+    def __init__(self, classifier: Classifier, body_length_px: float, mount: str = ""):
         self.classifier, self.recipe = classifier, classifier.model.recipe
         self.causal, self.body_length_px = self.recipe.causal, float(body_length_px)
+        self.taught = classifier.taught(mount)
         self.columns = columns(self.recipe)
         if self.causal:
             self.network, self.mlp = SteppedNetwork(classifier.model.network), SteppedMlp(classifier.mlp)
@@ -149,8 +150,7 @@ class Stream:
 
     def _speak(self, said: np.ndarray, there: np.ndarray) -> np.ndarray:
         """Probabilities (n, C) of the heads' (n, M, C), where modalities are there (n, 2)."""
-        speak = np.concatenate([there, there.any(1, keepdims=True)], 1)
-        return self.classifier.decision.probability(said, speak)
+        return self.classifier.decision.probability(said, heads_there(there, self.taught, self.recipe.modalities))
 
     def _middle(self, floor: deque) -> slice:
         """The frames of the block that a floor works on, of all that it keeps."""

@@ -88,6 +88,24 @@ def test_another_animal_and_ready_made_features_stream_too():
     np.testing.assert_allclose([*said, *stream.finish()], offline(made, session), atol=1e-4)
 
 
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("lost", ["pose", "imu", "nothing"])
+def test_the_heads_that_speak_are_those_of_the_whole_session(causal, lost):
+    """The mount is one that no labelled animal had; a recipe without a modality says that it is never there."""
+    gone = {"pose": {"keypoints": ()}, "imu": {"imu_names": (), "band_names": ()}, "nothing": {}}[lost]
+    session = replace(tiny.session(frames=200), report={"mount": "back"})
+    if gone:
+        column = {"pose": "pose", "imu": "bands"}[lost]
+        session = replace(session.without(lost), **gone, **{column: getattr(session, column)[:, :0]})
+    made = replace(classifier(session=session, recipe=replace(tiny.RECIPE, **gone, causal=causal)), mounts=("head",))
+    said = {}
+    for mount in ("head", "back"):
+        stream = Stream(made, BODY_PX, mount)
+        said[mount] = np.array([*(row for sample in rows_of(session) for row in stream.push(sample)), *stream.finish()])
+    np.testing.assert_allclose(said["back"], offline(made, session), atol=1e-4)
+    assert np.allclose(said["head"], said["back"], atol=1e-4) == bool(gone)
+
+
 def test_blocks_are_said_one_by_one_each_a_few_steps_after_its_last_sample():
     made, session = classifier(), tiny.session(frames=600)
     stream = Stream(made, BODY_PX)
@@ -111,7 +129,7 @@ def test_rows_go_in_and_rows_come_out():
     out, names = io.StringIO(), columns(made.model.recipe)
     assert names[:7] == ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z", "band_low")
     assert names[8:12] == ("nose_x", "nose_y", "nose_likelihood", "neck_x")
-    follow(made, BODY_PX, as_csv(names, rows_of(session)), out)
+    follow(Stream(made, BODY_PX), as_csv(names, rows_of(session)), out)
     head, *rows = out.getvalue().splitlines()
     assert head == "frame,walk_probability,still_probability,turn_probability"
     table = np.array([row.split(",") for row in rows], float)
