@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         benches = {cell: Bench.of(cell, datasets[cell.dataset], folds[cell.dataset][cell.fold]) for cell, _ in todo}
         failed = 0
         with tqdm(total=len(todo), desc="accuracy", unit="fit") as bar:
-            for shares in (False, True):  # what is left out of rbc shares what rbc's stages have written
-                part = [(cell, method) for cell, method in todo if (method in ours.ABLATIONS) == shares]
+            for shares in (False, True):  # variants of rbc share what rbc's stages have written
+                part = [(cell, method) for cell, method in todo if (method in ours.VARIANTS) == shares]
                 jobs = {pool.submit(rows, benches[cell], method): (cell, method) for cell, method in part}
                 for job in as_completed(jobs):
                     bar.update()
@@ -72,7 +72,7 @@ def _place(row: dict) -> tuple:
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("benchmarks.accuracy", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    methods = (ours.WHOLE, *PEERS, "cebra", *ours.ABLATIONS)
+    methods = (ours.WHOLE, *PEERS, "cebra", *ours.VARIANTS)
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=list(DATASETS), metavar="NAME")
     parser.add_argument("--methods", nargs="+", choices=methods, default=[ours.WHOLE, *PEERS], metavar="NAME",
                         help="; ".join(methods))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from benchmarks.accuracy.ours import ABLATIONS, WHOLE, half_gone
+from benchmarks.accuracy.ours import VARIANTS, WHOLE, half_gone
 from rbc.recordings.session import MODALITIES
 
 KEY = ["dataset", "label_fraction"]
@@ -17,7 +17,7 @@ CHANCE = ("always_present", "validity_only")
 def headlines(rows: Sequence[dict]) -> pd.DataFrame:
     """A row per cell and method: with both modalities, in the mode in which the method is used."""
     found = pd.DataFrame(rows)
-    ours = found["method"].isin([WHOLE, *ABLATIONS])
+    ours = found["method"].isin([WHOLE, *VARIANTS])
     return found[(found["modalities"] == "both") & (found["mode"] == np.where(ours, "transductive", "inductive"))]
 
 
@@ -38,17 +38,17 @@ def paired(heads: pd.DataFrame) -> pd.DataFrame:
         if WHOLE not in wide:
             continue
         wide = wide[wide[WHOLE].notna()]
-        peers = wide.drop(columns=[m for m in wide if m in (WHOLE, *ABLATIONS, *CHANCE)]).dropna(axis=1)
+        peers = wide.drop(columns=[m for m in wide if m in (WHOLE, *VARIANTS, *CHANCE)]).dropna(axis=1)
         if not peers.empty:
             best = peers.mean().idxmax()
             found.append({**key, "peer": best, **_difference(wide, WHOLE, best)})
     return _table(found, "peer")
 
 
-def left_out(heads: pd.DataFrame) -> pd.DataFrame:
-    """What rbc gains by each part: rbc less rbc without it, paired, by data set and budget."""
+def by_part(heads: pd.DataFrame) -> pd.DataFrame:
+    """What each part is worth: rbc less rbc without it, or with one that is off, paired, by data set and budget."""
     return _table([{**key, "method": method, **_difference(wide, WHOLE, method)}
-                   for key, wide in _wide(heads, "method") for method in ABLATIONS if {WHOLE, method} <= {*wide}],
+                   for key, wide in _wide(heads, "method") for method in VARIANTS if {WHOLE, method} <= {*wide}],
                   "method")
 
 
@@ -99,7 +99,7 @@ def table(rows: Sequence[dict]) -> str:
         scores = [f"{row[m]:.3f}" if np.isfinite(row[m]) else "–" for m in order if m in mean]
         lines.append(_line([key[0], f"{key[1]:.0%}", span, str(cells.get(key, 0)), *scores]))
     for title, differences in {
-        "rbc less the best peer": paired(heads), "rbc less rbc without a part": left_out(heads),
+        "rbc less the best peer": paired(heads), "rbc less rbc without a part, or with one that is off": by_part(heads),
         "Both modalities less one of them alone": fusion(rows),
     }.items():
         if len(differences):

@@ -28,7 +28,7 @@ def rows(bench: Bench, method: str) -> list[dict]:
     """The method's rows on this cell: one, or several of a method that is scored in several modes."""
     experiment = bench.experiment()
     start = time.monotonic()
-    if method == ours.WHOLE or method in ours.ABLATIONS:
+    if method == ours.WHOLE or method in ours.VARIANTS:
         found = ours.said(bench, method, experiment)
         took = sum(ours.seconds(bench.folder, ours.workspace(bench, method)).values())
     else:

@@ -1,4 +1,4 @@
-"""rbc on a cell of the grid: the stages as they ship, run in the cell's workspace; and rbc with something left out."""
+"""rbc on a cell of the grid: the stages as they ship, run in the cell's workspace; and rbc with a part off or on."""
 
 import json
 import time
@@ -21,10 +21,11 @@ from rbc.scoring.known import KNOWN, NOTHING, Known, of_head, read_known
 
 STAGES = ("pretrain", "align_sessions", "finetune", "pseudo_label", "train_mlp")
 WHOLE = "rbc"
-ABLATIONS = {  # method: what is changed of params.yaml; one step of a training moves nothing, its rate warms up
+VARIANTS = {  # method: what is changed of params.yaml
     "rbc without mirror": {"augment": {"mirror": 0.0}},
-    "rbc without pretrain": {"pretrain": {"steps": 1}},
-    "rbc without align_sessions": {"align_sessions": {"steps": 1}},
+    "rbc with pretrain": {"pretrain": {"steps": 40}},
+    "rbc with align_sessions": {"align_sessions": {"steps": 20}},
+    "rbc with pretrain and align_sessions": {"pretrain": {"steps": 40}, "align_sessions": {"steps": 20}},
     "rbc with consistency": {"finetune": {"weights": {"consistency": 0.5}}},
     "rbc without pseudo_label": {"train_mlp": {"pseudo_weight": 0.0}},
     "rbc without second round": {"train_mlp": {"n_cycles": 1}},
@@ -36,7 +37,7 @@ def workspace(bench: Bench, method: str) -> Path:
     """Where the method's stages run: the cell's folder, or one inside that shares what its changes do not touch."""
     if method == WHOLE:
         return bench.folder
-    changes = ABLATIONS[method]
+    changes = VARIANTS[method]
     folder = bench.folder / method.replace(" ", "_")
     if not (folder / "params.yaml").exists():
         train(bench, WHOLE)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from benchmarks.accuracy.comparison import headlines, paired
-from benchmarks.accuracy.ours import ABLATIONS, WHOLE
+from benchmarks.accuracy.ours import VARIANTS, WHOLE
 
 COLOURS = {  # of methods; behaviours have theirs in rbc.figures.palette
     WHOLE: "#d62728", "random_forest": "#2ca02c", "gradient_boosting": "#98df8a", "tcn": "#1f77b4", "ts2vec": "#17becf",
@@ -26,7 +26,7 @@ def comparison_page(rows: Sequence[dict]) -> str:
     drawn = make_subplots(2, len(datasets), row_heights=[0.68, 0.32], vertical_spacing=0.12, horizontal_spacing=0.05,
                           subplot_titles=[*datasets, *["rbc less the best peer (its colour)"] * len(datasets)])
     for column, dataset in enumerate(datasets, start=1):
-        own = heads[(heads["dataset"] == dataset) & ~heads["method"].isin(list(ABLATIONS))]
+        own = heads[(heads["dataset"] == dataset) & ~heads["method"].isin(list(VARIANTS))]
         for method, part in own.groupby("method"):
             means = part.groupby("label_fraction")[["labelled_minutes", "macro_f1"]].mean()
             look = {"legendgroup": method, "marker_color": COLOURS[method], "name": method}
