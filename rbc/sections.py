@@ -8,6 +8,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+StepsIfAny = Annotated[int, Field(ge=0)]  # 0 = the stage hands on what it was given
 
 
 class Section(BaseModel):
@@ -99,6 +100,7 @@ class PretrainWeights(Section):
 
 
 class Pretrain(Optimised):
+    steps: StepsIfAny
     sessions: Literal["train", "all"]
     weight_decay: NotNegative
     temporal_unit: Annotated[int, Field(ge=0)]
@@ -116,6 +118,7 @@ class AlignSessionsWeights(Section):
 
 
 class AlignSessions(Optimised):
+    steps: StepsIfAny
     batch_size: Annotated[int, Field(ge=4)]
     temperature: Positive
     shrinkage: NotNegative

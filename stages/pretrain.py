@@ -37,7 +37,8 @@ def main() -> None:
             return
         save_network(model, out)
         corpus.ledger.save(out / "trained_on.json")
-        write_table(Path("plots/pretrain.tsv"), pd.DataFrame(history_rows(history)))
+        columns = ["epoch", "split", "loss", *settings["weights"]]  # of an empty table too
+        write_table(Path("plots/pretrain.tsv"), pd.DataFrame(history_rows(history), columns=columns))
 
 
 if __name__ == "__main__":

@@ -42,6 +42,11 @@ def test_only_the_known_setups_parts_move(tmp_path):
     assert np.isfinite(list(history[0].values())).all()
 
 
+def test_without_steps_nothing_moves(tmp_path):
+    before, network, history, _ = run(tmp_path, steps=0)
+    assert tiny.same_bytes(before, network) and not history
+
+
 def test_shrinkage_pulls_setups_to_the_shared_map(tmp_path):
     only = {"structure": 0.0, "supervised": 0.0, "classes": 0.0}
     before, network, *_ = run(tmp_path, weights=only, shrinkage=1.0)

@@ -39,6 +39,13 @@ def test_three_steps_cost_what_they_always_did(tmp_path):
     assert {what for _, what, _ in made.ledger.intervals()} == {"signals"}
 
 
+def test_without_steps_nothing_moves_but_the_scaling(tmp_path):
+    network, history, made = run(tmp_path, steps=0)
+    fresh = tiny.model().network
+    fit_scaling(fresh, made)
+    assert tiny.same_bytes(fresh, network) and not history
+
+
 def test_killed_and_resumed_it_ends_in_the_same_bytes(tmp_path, monkeypatch):
     tiny.killed_at(monkeypatch, pretraining, None)
     network, history, made = run(tmp_path / "whole", steps=5)

@@ -48,6 +48,17 @@ def test_no_checkpoint_is_left(origin):
     assert [path.name for path in (origin.folder / ".scratch").iterdir()] == ["locks"]
 
 
+def test_pretrain_and_align_sessions_can_be_switched_off(origin, tmp_path):
+    clone = origin.clone(tmp_path / "clone", shared_cache=True)
+    clone.dvc("exp", "run", "--set-param", "pretrain.steps=0", "--set-param", "align_sessions.steps=0", "align_sessions")
+    table = "epoch\tsplit\tloss\tcontrast\tcross_modal\treconstruct\tprogrammed\n"
+    assert (clone.folder / "plots/pretrain.tsv").read_text() == table
+    assert (origin.folder / "plots/pretrain.tsv").read_text().startswith(table)
+    figures = json.loads((clone.folder / "metrics/align_sessions.json").read_text())
+    assert figures["before"] == figures["after"]
+    clone.dvc("plots", "show", "plots/pretrain.tsv")
+
+
 def test_scores_have_the_keys_of_the_design(origin, scores):
     behaviours = yaml.safe_load((origin.folder / "params.yaml").read_text())["data"]["behaviours"]
     keys = {
