@@ -72,13 +72,15 @@ def learning_page(rows: Sequence[dict], dataset: str) -> str:
         mean = found.groupby("label_fraction")[["minutes", name]].mean()
         drawn.add_trace(go.Scatter(x=mean["minutes"], y=mean[name], mode="lines+markers", name=name,
                                    line={"color": colours[name], "width": 4 if name == MACRO else 1.8}), 1, 1)
-        value, low, high = worth(found["minutes"].to_numpy(), found[name].to_numpy(), groups)
+        missing = 1 - mean[name].iloc[-1]
+        value, low, high = np.minimum(worth(found["minutes"].to_numpy(), found[name].to_numpy(), groups), missing)
         bars = {"type": "data", "array": [high - value], "arrayminus": [value - low]}
         drawn.add_trace(go.Bar(y=[name], x=[value], error_x=bars, orientation="h", marker_color=colours[name],
                                showlegend=False), 1, 2)
     drawn.update_xaxes(title_text="labelled minutes, training and validation", type="log", tickvals=MINUTES, row=1, col=1)
     drawn.update_yaxes(title_text="F1", range=[0, 1], row=1, col=1)
-    drawn.update_xaxes(title_text="difference of F1", row=1, col=2)
+    drawn.update_xaxes(title_text="difference of F1, no more than is missing to 1", row=1, col=2)
+    drawn.update_yaxes(autorange="reversed", row=1, col=2)  # as the legend
     drawn.update_layout(template="plotly_white", width=1350, height=640,
                         title=f"How many labels are enough: {dataset}, {found['minutes'].max():.0f} minutes at most")
     return drawn.to_html(include_plotlyjs=True, div_id="learning")
