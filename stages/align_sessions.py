@@ -39,7 +39,7 @@ def main() -> None:
         )
         if not leads():
             return
-        after = figures(model, experiment, views)
+        after = figures(model, experiment, views) if params.align_sessions.steps else before
         save_adapters(model, out)
         ledger.save(out / "trained_on.json")
         write_json(Path("metrics/align_sessions.json"), {"before": before, "after": after})
