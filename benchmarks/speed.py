@@ -5,6 +5,7 @@ T frames, N windows of a batch, L frames of a window, D latent, M heads, F featu
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -57,13 +58,28 @@ def operations(classifier: Classifier, session: Session) -> float:
     return counter.get_total_flops() / CHUNK
 
 
-def windowed(classifier: Classifier, session: Session) -> tuple[float, dict[int, int]]:
-    """Seconds per frame of the window-per-frame way, and the best batch of each window.
+@dataclass(frozen=True)
+class Windowed:
+    """The window-per-frame way beside the dense one, on features made once for the session.
 
-    Around every frame each of WINDOWS is encoded anew, from features made once for the session; their latents are
-    pooled and the MLP reads them. Features, pooling and decisions are given to it for free, and every thread encodes
-    batches of its own, as it does in dense inference.
+    Around every frame each of WINDOWS is encoded anew; their latents are pooled and the MLP reads them. Features,
+    pooling and decisions are given to it for free, and every thread encodes batches of its own, as it does in dense
+    inference.
     """
+
+    best_batch: dict[int, int]  # of each window, the fastest
+    encoding_s: float  # for all windows of a frame
+    mlp_s: float  # for a frame
+    dense_encoding_s: float  # for a frame that a chunk keeps, its halo encoded too
+
+    @property
+    def seconds(self) -> float:
+        """For a frame, from features to the MLP's probabilities."""
+        return self.encoding_s + self.mlp_s
+
+
+def windowed(classifier: Classifier, session: Session) -> Windowed:
+    """Both ways on a session of more than a chunk."""
     network, mlp = classifier.model.network.eval(), classifier.mlp.eval()
     imu, pose = scaled_features(network, session, classifier.model.recipe)
     there = torch.stack([~x.isnan().all(1) for x in (imu, pose)], 1)
@@ -78,14 +94,15 @@ def windowed(classifier: Classifier, session: Session) -> tuple[float, dict[int,
     def read(inputs: list[Tensor], _: int) -> None:
         mlp(inputs)
 
-    def per_frame(work: Callable[[int], None], batch: int) -> float:
-        return seconds(lambda: list(side_by_side(work, batches)), times=2) / (batch * len(batches))
+    def per_frame(work: Callable[[int], None], frames: int) -> float:
+        return seconds(lambda: list(side_by_side(work, batches)), times=2) / (frames * len(batches))
 
     taken = {n: {batch: per_frame(partial(encode, batch, n), batch) for batch in BATCHES} for n in WINDOWS}
     best = {length: min(row, key=row.get) for length, row in taken.items()}
     inputs = [torch.randn(BATCHES[-1], head[0].in_features) for head in mlp.heads]
-    total = sum(taken[length][batch] for length, batch in best.items()) + per_frame(partial(read, inputs), BATCHES[-1])
-    return total, best
+    chunk = CHUNK + 2 * halo(network, classifier.model.recipe)
+    return Windowed(best, sum(taken[length][batch] for length, batch in best.items()),
+                    per_frame(partial(read, inputs), BATCHES[-1]), per_frame(partial(encode, 1, chunk), CHUNK))
 
 
 @torch.inference_mode()

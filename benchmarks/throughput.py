@@ -71,12 +71,14 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
     hours = {name: HOURS[name] for name in (QUICK if quick else HOURS)}
     long = lengths(root / "model", session, hours, root, params)
     piece, dense = tile(session, int(FRAMES_PER_HOUR * SESSION_MINUTES / 60), root / "piece"), long["24h"]["frames_per_s"]
-    window_s, batches, stages = *windowed(classifier, session), trainings(params, experiment, classifier)
+    window, stages = windowed(classifier, Session.load(piece)), trainings(params, experiment, classifier)
     peak, per_frame = matmul_peak(), operations(classifier, Session.load(piece))
     return {
         "inference": {
-            "dense_frames_per_s": dense, "windowed_frames_per_s": 1 / window_s, "ratio": dense * window_s,
-            "matmul_peak_share": per_frame * dense / peak, "windowed_best_batch": batches,
+            "dense_frames_per_s": dense, "windowed_frames_per_s": 1 / window.seconds, "ratio": dense * window.seconds,
+            "encoding_ratio": window.encoding_s / window.dense_encoding_s,
+            "encoding_us_per_frame": {"dense": 1e6 * window.dense_encoding_s, "windowed": 1e6 * window.encoding_s},
+            "matmul_peak_share": per_frame * dense / peak, "windowed_best_batch": window.best_batch,
         },
         "memory_mib": {name: row["peak_mib"] for name, row in long.items()},
         "seconds": {name: row["seconds"] for name, row in long.items()},
@@ -109,6 +111,7 @@ def processor() -> str:
 def page(done: dict) -> str:
     """The results as a Markdown page."""
     said, per_frame, peak = done["inference"], done["matmul"]["mflop_per_frame"], done["matmul"]["peak_gflop_per_s"]
+    encoding = said["encoding_us_per_frame"]
     stream, at_once = done["stream_ms"], done["causal_stream_ms"]
     best = ", ".join(f"{batch} windows of {window}" for window, batch in said["windowed_best_batch"].items())
     lines = [
@@ -119,6 +122,8 @@ def page(done: dict) -> str:
         f"| every frame's windows of {', '.join(map(str, said['windowed_best_batch']))} frames encoded anew, at the"
         f" best batch sizes ({best}) | {said['windowed_frames_per_s']:,.0f} frames/s |",
         f"| ratio | {said['ratio']:,.0f} |",
+        f"| of this the network alone, which is all that the two ways do differently: dense {encoding['dense']:,.1f} µs a"
+        f" frame, windows {encoding['windowed']:,.0f} µs; ratio | {said['encoding_ratio']:,.0f} |",
         f"| arithmetic of matrix products | {per_frame:.2f} MFLOP a frame, {said['matmul_peak_share']:.0%} of the"
         f" {peak:,.0f} GFLOP/s of a large product |",
         "", "| step of dense inference, one core | µs a frame |", "|---|---|",

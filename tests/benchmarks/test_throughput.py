@@ -28,6 +28,7 @@ def test_the_least_of_some_times_counts_and_the_first_run_does_not():
 def test_the_page_shows_every_figure():
     done = {
         "inference": {"dense_frames_per_s": 30_001.0, "windowed_frames_per_s": 151.0, "ratio": 198.7,
+                      "encoding_ratio": 213.2, "encoding_us_per_frame": {"dense": 9.13, "windowed": 1947.0},
                       "matmul_peak_share": 0.42, "windowed_best_batch": {16: 64}},
         "memory_mib": {"1h": 571.0}, "seconds": {"1h": 6.1}, "training": {"pretrain": 16_002.0},
         "training_profile": {"pretrain": {"crops": 0.031, "forward": 0.969}},
@@ -38,5 +39,5 @@ def test_the_page_shows_every_figure():
     drawn = growth_page({**done, "seconds": {"24h": 131.0, "1h": 6.1}, "memory_mib": {"1h": 571.0, "24h": 640.5}})
     assert '"x":[1.0,24.0],"y":[6.1,131.0]' in drawn and '"y":[571.0,640.5]' in drawn
     shown = page(done)
-    for figure in ("30,001", "151", "199", "42%", "3.45", "6.78", "8.8", "7.16", "571", "6.1", "16,002", "171", "1.77", "0.73", "pretrain | 3% |", "97%"):
+    for figure in ("30,001", "151", "199", "213", "9.1", "1,947", "42%", "3.45", "6.78", "8.8", "7.16", "571", "6.1", "16,002", "171", "1.77", "0.73", "pretrain | 3% |", "97%"):
         assert figure in shown
