@@ -20,7 +20,7 @@ from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
 from rbc.scoring.calibration import folds, mean_of_heads
 from rbc.scoring.decision import Decision, Rules, cross_fitted
-from rbc.scoring.known import KNOWN, NOTHING, Known, judged, write_known
+from rbc.scoring.known import KNOWN, NOTHING, Known, write_known
 from rbc.scoring.labels import NOT_SCORED, minutes, scored_rows, with_slack
 from rbc.scoring.metrics import scoreboard
 from rbc.scoring.splits import CALIBRATION, Ledger
@@ -68,9 +68,9 @@ def main() -> None:
         soft = [mean_of_heads(said[name].probability, said[name].there) for name in own]
         mounts = tuple(sorted({own[name].mount for name in views if own[name].valid[:, 0].any()}))
         classifier = Classifier(model, mlp, fit_class_map(looked_at, soft), mounts=mounts)
+        judged = folds(len({experiment.animals[name] for name in views}), settings.members).any()
         slackened = {n: with_slack(y, *rules.slack) for n, y in views.items()}
-        left_out = folds(len({experiment.animals[name] for name in views}), settings.members)
-        known = known_of(said, judged(slackened, experiment.animals, settings.members)) if left_out.any() else NOTHING
+        known = known_of(said, slackened) if judged else NOTHING
         for name, ((probability, there), labels) in known.items():
             write_known(out / KNOWN / f"{name}.npz", labels, rbc=probability, there=there)
         sessions = {name: experiment.sessions[name] for name in held}

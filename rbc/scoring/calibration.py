@@ -69,33 +69,22 @@ def share_threshold(probability: np.ndarray, labels: np.ndarray) -> float:
     return float(score[max(count - 1, 0) : count + 1].mean())
 
 
-def expected_threshold(probability: np.ndarray) -> float:
-    """The threshold of one behaviour (N,) whose F1 would be best were frames present as often as their probability says;
-    no labels are needed. 0.5 of no frames."""
-    score = np.sort(np.asarray(probability, float))[::-1]
-    if not len(score):
-        return 0.5
-    expected = 2 * np.cumsum(score) / (np.arange(1, len(score) + 1) + score.sum() + EDGE)
-    return float(score[np.argmax(expected)])
-
-
 def fit_thresholds(probability: np.ndarray, labels: np.ndarray, *, prior_bouts: float = 5.0) -> np.ndarray:
-    """Thresholds (C,) for `probability (N, C) >= threshold` that maximise F1, those of few bouts drawn to two others.
+    """Thresholds (C,) for `probability (N, C) >= threshold` that maximise F1, rare behaviours drawn to the common one,
+    or to the one that calls as many frames as carry the behaviour where that is lower: what was learnt from few bouts
+    is seldom told with confidence.
 
-    One is the threshold common to all behaviours, or the one that calls as many frames as carry the behaviour where that
-    is lower: what was learnt from few bouts is seldom told with confidence. The other is the expected one over all
-    frames, labelled or not: annotators look for examples, and few bouts carry no behaviour as often as a day does. In log
-    odds, (n own + prior_bouts (common + expected)) / (n + 2 prior_bouts) with n annotated bouts: a threshold of three
-    bouts is mostly luck. Prevalence differs between behaviours, so own thresholds may differ widely: many bouts prevail.
+    In log odds, (n own + prior_bouts prior) / (n + prior_bouts) with n annotated bouts: a threshold of three bouts is
+    mostly luck. Prevalence differs between behaviours, so own thresholds may differ widely: many bouts prevail.
     """
     common = logit(common_threshold(probability, labels))
-    thresholds = np.empty(labels.shape[1])
-    for c, (score, column) in enumerate(zip(probability.T, labels.T, strict=True)):
-        bouts = len(find_bouts(column == PRESENT))
-        own = logit(best_threshold(score, column)[0]) if bouts else 0.0
-        called = min(common, logit(share_threshold(score, column))) if bouts else common
-        prior = called + logit(expected_threshold(score))
-        thresholds[c] = (bouts * own + prior_bouts * prior) / (bouts + 2 * prior_bouts)
+    thresholds = np.full(labels.shape[1], common)
+    for c in range(labels.shape[1]):
+        bouts = len(find_bouts(labels[:, c] == PRESENT))
+        if bouts:
+            own = logit(best_threshold(probability[:, c], labels[:, c])[0])
+            prior = min(common, logit(share_threshold(probability[:, c], labels[:, c])))
+            thresholds[c] = (bouts * own + prior_bouts * prior) / (bouts + prior_bouts)
     return sigmoid(thresholds)
 
 

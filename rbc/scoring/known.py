@@ -3,13 +3,11 @@
 N scored frames, C behaviours, M heads. Decisions are fitted on them too.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-
-from rbc.scoring.labels import shown_elsewhere
 
 KNOWN = "known"
 Guess = tuple[np.ndarray, np.ndarray]
@@ -38,15 +36,6 @@ def read_known(folder: Path) -> dict[str, Known]:
             speak = np.ones(heads.shape[:2], bool) if there is None else there
             found.setdefault(method, {})[path.stem] = (heads, speak), labels
     return found
-
-
-def judged(labels: Mapping[str, np.ndarray], animals: Mapping[str, Hashable],
-           members: int) -> dict[str, np.ndarray]:
-    """The labels (T, C) by which members that left a session's animal out (`folds`) may be judged: a behaviour that no
-    animal shows from which they have learnt is not scored, since they have never seen it."""
-    places = {animal: i for i, animal in enumerate(dict.fromkeys(animals[name] for name in labels))}
-    count = min(len(places), members)
-    return shown_elsewhere(labels, {name: places[animals[name]] % count for name in labels})
 
 
 def of_head(known: Known, head: int) -> Known:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from rbc.scoring.known import judged, of_head, read_known, write_known
+from rbc.scoring.known import of_head, read_known, write_known
 
 LABELS = np.array([[1, 0], [0, -1], [1, 1]], np.int8)
 THERE = np.array([[1, 1, 1], [0, 1, 1], [1, 0, 1]], bool)
@@ -30,17 +30,3 @@ def test_of_one_head_only_the_frames_count_in_which_it_reads_something():
         np.testing.assert_array_equal(labels, LABELS[rows])
         assert there[:, head].all() and there.sum() == len(rows)
     assert of_head({"F1D1": ((HEADS, THERE & [False, True, True]), LABELS)}, 0) == {}
-
-
-def test_nobody_is_judged_by_a_behaviour_that_was_never_shown_to_those_who_judge():
-    """Of four animals a member of two leaves out every other one, of three members the first the first and the last."""
-    shows = {"a1": [1, 0, 0], "a2": [0, 0, 0], "b": [1, 1, 0], "c": [0, 1, 0], "d": [0, 0, 1]}
-    labels = {name: np.array([row, [0, 0, 0]], np.int8) for name, row in shows.items()}
-    animals = {name: name[0] for name in shows}
-    by_two, by_three = (judged(labels, animals, members) for members in (2, 3))
-    for name, two, three in (("a1", [1, 0, 0], [1, 0, -1]), ("a2", [0, 0, 0], [0, 0, -1]), ("b", [1, 1, -1], [1, 1, 0]),
-                             ("c", [0, 1, 0], [0, 1, 0]), ("d", [0, 0, -1], [0, 0, -1])):
-        assert by_two[name][0].tolist() == two, name
-        assert by_three[name][0].tolist() == three, name
-        assert (by_two[name][1] == np.where(np.equal(two, -1), -1, 0)).all()
-    assert (judged({"a1": labels["a1"]}, animals, 3)["a1"] == -1).all()
