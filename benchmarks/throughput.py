@@ -71,8 +71,9 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
     hours = {name: HOURS[name] for name in (QUICK if quick else HOURS)}
     long = lengths(root / "model", session, hours, root, params)
     piece, dense = tile(session, int(FRAMES_PER_HOUR * SESSION_MINUTES / 60), root / "piece"), long["24h"]["frames_per_s"]
-    window, stages = windowed(classifier, Session.load(piece)), trainings(params, experiment, classifier)
-    peak, per_frame = matmul_peak(), operations(classifier, Session.load(piece))
+    stretch = Session.load(piece)
+    window, stages = windowed(classifier, stretch), trainings(params, experiment, classifier)
+    peak, per_frame = matmul_peak(), operations(classifier, stretch)
     return {
         "inference": {
             "dense_frames_per_s": dense, "windowed_frames_per_s": 1 / window.seconds, "ratio": dense * window.seconds,
@@ -82,12 +83,12 @@ def measure(params: Params, root: Path, quick: bool) -> dict:
         },
         "memory_mib": {name: row["peak_mib"] for name, row in long.items()},
         "seconds": {name: row["seconds"] for name, row in long.items()},
-        "profile_us_per_frame": profile(classifier, Session.load(piece)),
+        "profile_us_per_frame": profile(classifier, stretch),
         "stream_ms": pushes(classifier, session),
         "causal_stream_ms": pushes(untaught(causal(params), experiment), session),
         "training": speeds(params, stages),
         "training_profile": {name: step_shares(train) for name, train in stages.items()}
-        | {"inference": inference_shares(classifier, Session.load(piece))},
+        | {"inference": inference_shares(classifier, stretch)},
         "matmul": {"peak_gflop_per_s": peak / 1e9, "mflop_per_frame": per_frame / 1e6},
         "sessions_s": {n: seconds(lambda: [decide(classifier, piece, adapt) for _ in range(n)], 1)  # noqa: B023
                        for n in SESSIONS},
