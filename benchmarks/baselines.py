@@ -12,8 +12,7 @@ from rbc.experiment import Experiment
 from rbc.features import session_features
 from rbc.outputs import writing
 from rbc.params import load
-from rbc.scoring.baselines import judged, random_forest, validity_only
-from rbc.scoring.forest import DRAWS
+from rbc.scoring.baselines import random_forest, validity_only
 from rbc.scoring.known import KNOWN, write_known
 from rbc.scoring.labels import scored_rows, with_slack
 
@@ -40,9 +39,8 @@ def main() -> None:
                                              seed=params.seed, trees=trees, max_frames=settings.max_frames)
         for i, session in enumerate(held):
             np.savez(out / f"{session}.npz", **{name: p[i].astype(np.float32) for name, p in said.items()})
-        fair = judged(views, experiment.animals, DRAWS)
         for i, (session, labels) in enumerate(views.items() if known["random_forest"] else ()):
-            write_known(out / KNOWN / f"{session}.npz", fair[session][scored_rows(labels)],
+            write_known(out / KNOWN / f"{session}.npz", labels[scored_rows(labels)],
                         **{name: p[i].astype(np.float32) for name, p in known.items()})
 
 

@@ -18,6 +18,7 @@ from rbc.experiment import Experiment
 from rbc.recordings.truth import read_truth
 from rbc.scoring.decision import Guess, Rules
 from rbc.scoring.known import Known
+from rbc.scoring.labels import scored_rows
 from rbc.scoring.metrics import Scored
 
 ALWAYS = "always_present"
@@ -49,7 +50,8 @@ def rows(bench: Bench, method: str) -> list[dict]:
 def _peer(bench: Bench, method: str, experiment: Experiment) -> tuple[dict[str, Guess], Known]:
     lesson, asked = bench.lesson(experiment)
     said, known = METHODS[method](lesson, asked)
-    return {n: _alone(p) for n, p in said.items()}, {n: (_alone(p), y) for n, (p, y) in known.items()}
+    own = {n: (_alone(p), lesson.labels[n][scored_rows(lesson.labels[n])]) for n, p in known.items()}
+    return {n: _alone(p) for n, p in said.items()}, own
 
 
 def _alone(probability: np.ndarray) -> Guess:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from benchmarks.peers.lesson import Lesson, Said, Tracks, beside_labels
+from benchmarks.peers.lesson import Lesson, Said, Tracks
 from rbc.scoring import baselines
-from rbc.scoring.forest import DRAWS
+from rbc.scoring.labels import scored_rows
 
 
 def random_forest(lesson: Lesson, held: Tracks) -> Said:
@@ -26,4 +26,4 @@ def _forest(method, lesson: Lesson, read: Tracks, held: Tracks, **settings) -> S
     animals = [lesson.animals[name] for name in lesson.labels]
     said, known = method(train, list(held.values()), animals, windows=lesson.windows, seed=lesson.seed, **settings)
     named = lambda names, of: {name: p.astype(np.float32) for name, p in zip(names, of, strict=True)}  # noqa: E731
-    return named(held, said), beside_labels(named(lesson.labels if known else (), known), lesson, DRAWS)
+    return named(held, said), named(lesson.labels if known else (), known)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rbc.scoring.baselines import judged
 from rbc.scoring.calibration import folds
 from rbc.scoring.labels import NOT_SCORED, scored_rows
 
@@ -34,9 +33,9 @@ class Lesson:
     seed: int
 
 
-Said = tuple[Tracks, dict[str, tuple[np.ndarray, np.ndarray]]]
-"""Probabilities (T, C) f4 of held sessions; and of labelled training sessions (N, C) f4 by members that have not learnt
-from their animals, beside the labels (N, C) by which these may be judged: nothing where there is one animal only."""
+Said = tuple[Tracks, Tracks]
+"""Probabilities (T, C) f4 of held sessions, and (N, C) f4 of labelled training sessions by members that have not learnt
+from their animals: nothing where there is one animal only."""
 Method = Callable[[Lesson, Tracks], Said]
 Speaker = Callable[[np.ndarray], np.ndarray]
 """Probabilities (T, C) of what a member reads of a session, (T, I)."""
@@ -69,10 +68,4 @@ def ensemble(lesson: Lesson, read: Tracks, held: Iterable[tuple[str, np.ndarray]
     said = {name: mean(x, np.ones(MEMBERS, bool)) for name, x in held}
     known = {name: mean(read[name], out)[scored_rows(y)]
              for out, (name, y) in zip(absent.T, lesson.labels.items(), strict=True) if absent.any()}
-    return said, beside_labels(known, lesson, MEMBERS)
-
-
-def beside_labels(known: Tracks, lesson: Lesson, members: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """What so many members say of training sessions' scored frames, (N, C), beside the labels that count for it."""
-    fair = judged(lesson.labels, lesson.animals, members)
-    return {name: (said, fair[name][scored_rows(lesson.labels[name])]) for name, said in known.items()}
+    return said, known

@@ -3,13 +3,13 @@
 T frames, F features, C behaviours, M modalities. Labels are 1, 0, -1.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from rbc.scoring.forest import THREADS, Forest
-from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence, scored_rows, shown_elsewhere
+from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence, scored_rows
 
 
 def random_forest(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence[np.ndarray],
@@ -38,14 +38,6 @@ def validity_only(train: Sequence[tuple[np.ndarray, np.ndarray]], test: Sequence
     return random_forest([(valid.astype(np.float32), y) for valid, y in train],
                          [valid.astype(np.float32) for valid in test], animals,
                          windows=windows, seed=seed, trees=trees, max_frames=max_frames)
-
-
-def judged(labels: Mapping[str, np.ndarray], animals: Mapping[str, Hashable], members: int) -> dict[str, np.ndarray]:
-    """The labels (T, C) by which members, trees or whole models, that left a session's animal out (`folds`) may be judged:
-    not scored is a behaviour that no animal shows from which they have learnt."""
-    places = {animal: i for i, animal in enumerate(dict.fromkeys(animals[name] for name in labels))}
-    count = min(len(places), members)
-    return shown_elsewhere(labels, {name: places[animals[name]] % count for name in labels})
 
 
 def always_present(labels: np.ndarray) -> np.ndarray:

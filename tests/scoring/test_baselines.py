@@ -1,7 +1,6 @@
 import numpy as np
 
-from rbc.scoring.baselines import (always_present, circular_shift, judged, prevalence_random, random_forest,
-                                   validity_only)
+from rbc.scoring.baselines import always_present, circular_shift, prevalence_random, random_forest, validity_only
 from rbc.scoring.bouts import find_bouts
 from rbc.scoring.metrics import average_precision
 
@@ -24,20 +23,6 @@ def test_of_a_training_animal_speak_the_trees_that_did_not_learn_from_it():
     _, known = random_forest(list(zip(x, labels, strict=True)), [], ["F1", "M1"], windows=(4,), seed=1, trees=20)
     for said, y in zip(known, labels, strict=True):
         assert ((said > 0.5) == y)[y >= 0].mean() < 0.15
-
-
-def test_nobody_is_judged_by_a_behaviour_that_was_never_shown_to_those_who_judge():
-    """Of four animals a member of two leaves out every other one, of three members the first the first and the last."""
-    shows = {"a1": [1, 0, 0], "a2": [0, 0, 0], "b": [1, 1, 0], "c": [0, 1, 0], "d": [0, 0, 1]}
-    labels = {name: np.array([row, [0, 0, 0]], np.int8) for name, row in shows.items()}
-    animals = {name: name[0] for name in shows}
-    by_two, by_three = (judged(labels, animals, members) for members in (2, 3))
-    for name, two, three in (("a1", [1, 0, 0], [1, 0, -1]), ("a2", [0, 0, 0], [0, 0, -1]), ("b", [1, 1, -1], [1, 1, 0]),
-                             ("c", [0, 1, 0], [0, 1, 0]), ("d", [0, 0, -1], [0, 0, -1])):
-        assert by_two[name][0].tolist() == two, name
-        assert by_three[name][0].tolist() == three, name
-        assert (by_two[name][1] == np.where(np.equal(two, -1), -1, 0)).all()
-    assert (judged({"a1": labels["a1"]}, animals, 3)["a1"] == -1).all()
 
 
 def test_validity_alone_tells_what_missingness_gives_away():
