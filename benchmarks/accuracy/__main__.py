@@ -5,6 +5,7 @@
 """
 
 import argparse
+import fcntl
 import json
 import sys
 from collections.abc import Sequence
@@ -25,14 +26,14 @@ from benchmarks.peers.methods import METHODS
 from rbc.outputs import write_json, write_text
 
 RESULTS, TABLE = ROOT / "metrics/accuracy.json", ROOT / "benchmarks/results/accuracy.md"
-PAGE = ROOT / "report/accuracy.html"
+PAGE, LOCK = ROOT / "report/accuracy.html", ROOT / ".scratch/accuracy.lock"
 PEERS = (ALWAYS, *(name for name in METHODS if name != "cebra"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 once every cell asked for has its rows."""
     chosen = _parsed(arguments)
-    done = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    done = _read()
     made = {(_cell(row), row["method"]) for row in done if row["method"] not in chosen.again}
     cells = [Cell(*place) for place in product(chosen.datasets, range(chosen.folds), range(chosen.draws), chosen.fractions)]
     todo = [(cell, method) for cell in cells for method in chosen.methods if (cell, method) not in made]
@@ -52,14 +53,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         failed += 1
                         bar.write(f"{jobs[job]}: {error!r}")
                         continue
-                    done = [row for row in done if (_cell(row), row["method"]) != jobs[job]] + job.result()
-                    write_json(RESULTS, {"rows": sorted(done, key=_place)})
+                    done = _keep(jobs[job], job.result())
     compared = table(done)
     write_text(TABLE, compared)
     if done:
         write_text(PAGE, comparison_page(done))
     print(compared, PAGE, sep="\n")
     return int(failed > 0)
+
+
+def _read() -> list[dict]:
+    return json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+
+
+def _keep(made: tuple[Cell, str], new: list[dict]) -> list[dict]:
+    """All rows, those of one fit new; another benchmark may have written its own since."""
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = sorted([row for row in _read() if (_cell(row), row["method"]) != made] + new, key=_place)
+        write_json(RESULTS, {"rows": done})
+    return done
 
 
 def _cell(row: dict) -> Cell:

@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 import tiny
+from benchmarks.accuracy import __main__ as accuracy
 from benchmarks.accuracy.budgets import budget, order, pieces
+from benchmarks.accuracy.cells import Cell
 from benchmarks.accuracy.comparison import by_part, fusion, headlines, interval, paired, table
 from benchmarks.accuracy.learning_curve import learning_page, worth
 from benchmarks.accuracy.ours import every_other_minute_without, half_gone
@@ -130,3 +132,13 @@ def test_pages_hold_every_method_and_behaviour():
     assert all(name in page for name in ("first_world", "random_forest", "tcn", "labelled minutes"))
     more = [r | {"label_fraction": 1.0, "labelled_minutes": 30.0} for r in rows]
     assert all(name in learning_page(rows + more, "first_world") for name in ("walk", "still", "labelled minutes"))
+
+
+def test_two_benchmarks_side_by_side_keep_each_others_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path / "accuracy.json")
+    monkeypatch.setattr(accuracy, "LOCK", tmp_path / "scratch/lock")
+    cell = Cell("first_world", 0, 0, 0.1)
+    for method, f1 in (("rbc", 0.1), ("tcn", 0.2), ("rbc", 0.3)):  # each as if by a process of its own
+        kept = accuracy._keep((cell, method), [row(method, 0, f1)])
+    assert [(r["method"], r["macro_f1"]) for r in kept] == [("rbc", 0.3), ("tcn", 0.2)]
+    assert json.loads((tmp_path / "accuracy.json").read_text())["rows"] == kept
