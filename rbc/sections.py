@@ -140,7 +140,16 @@ class Supervised(Optimised):
     ema: Annotated[float, Field(ge=0, lt=1)]
 
 
+class Proofread(Section):
+    steps: StepsIfAny
+    n_cycles: Count
+    members: Count
+    epochs: Count
+    windows: tuple[Count, ...]
+
+
 class Finetune(Supervised):
+    proofread: Proofread
     onset_slack_s: NotNegative
     offset_slack_s: NotNegative
     bootstrap: Share

@@ -1,47 +1,67 @@
-"""finetune: the whole network learns behaviours from the training animals' labels."""
+"""finetune: the whole network learns behaviours from the training animals' labels, once it has proofread them."""
 
+import copy
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from rbc.artifacts import load_model, save_adapters, save_network
+from rbc.artifacts import Model, load_model, save_adapters, save_network
 from rbc.experiment import ALIGNED, Experiment
-from rbc.inference import encode
+from rbc.inference import Encoded, encode
 from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus
+from rbc.learning.doubts import proofread, slips, write_opinion
 from rbc.learning.finetuning import finetune
 from rbc.learning.pretraining import history_rows
 from rbc.learning.ranks import leads, together
+from rbc.learning.selftraining import self_train
 from rbc.learning.training import Chance
 from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
+from rbc.scoring.calibration import folds, mean_of_heads
 from rbc.scoring.decision import Rules, cross_fitted
-from rbc.scoring.labels import with_slack
+from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, scored_rows, union, with_slack
 from rbc.scoring.metrics import scoreboard
 from rbc.scoring.splits import Ledger
 
 SECTIONS = ("data", "split", "model", "align_data", "augment", "pretrain", "finetune")
 PRETRAINED, ALIGNED_ADAPTERS = Path("data/pretrain"), Path("data/align_sessions")
+MLP_BATCH = 2048  # frames
 
 
 def main() -> None:
     params = load()
     experiment = Experiment.open(params)
-    chance = Chance(params.seed)
-    settings = params.finetune.model_dump(exclude={"onset_slack_s", "offset_slack_s", "dwa", "dwa_temperature"})
+    settings = params.finetune
     with writing(Path("data/finetune")) as out, together():
         model = load_model(PRETRAINED, ALIGNED_ADAPTERS)
-        views = {name: with_slack(y, *experiment.slack) for name, y in experiment.lessons.items()}
         ledger = Ledger.load(ALIGNED_ADAPTERS / "trained_on.json")
-        labelled = Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles, views)
+        scratch = experiment.scratch("finetune", SECTIONS, [ALIGNED, PRETRAINED, ALIGNED_ADAPTERS])
+
+        def corpus(labels: Mapping[str, np.ndarray]) -> Corpus:
+            return Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles, labels)
+
+        learning = settings.model_dump(exclude={"proofread", "onset_slack_s", "offset_slack_s", "dwa"}) | {
+            "dwa_temperature": settings.dwa_temperature if settings.dwa else None,
+            "augmentation": Augmentation(**params.augment.model_dump()), "precision": params.compute.precision}
+        lessons = {name: with_slack(y, *experiment.slack) for name, y in experiment.lessons.items()}
+        animals = {experiment.animals[name] for name in lessons}
+        if settings.proofread.steps and folds(len(animals), settings.proofread.members).any():  # else all know all labels
+            chance = Chance(params.seed)
+            first, _ = finetune(
+                copy.deepcopy(model.network), corpus(lessons), None, **learning | {"steps": settings.proofread.steps},
+                chance=chance, scratch=scratch / "proofread", name="proofread")
+            opinion = opinion_of(replace(model, network=first), lessons, experiment, chance, scratch / "proofread" / "mlp")
+            for name, said in opinion.items():
+                write_opinion(out, name, said)
+            asked, lessons = lessons, proofread(lessons, opinion, experiment.animals)
+            write_table(out / "slips.csv", table_of(slips(asked, lessons), experiment))
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
-        network, history = finetune(
-            model.network, labelled, everything, **settings,
-            dwa_temperature=params.finetune.dwa_temperature if params.finetune.dwa else None,
-            augmentation=Augmentation(**params.augment.model_dump()), chance=chance, precision=params.compute.precision,
-            scratch=experiment.scratch("finetune", SECTIONS, [ALIGNED, PRETRAINED, ALIGNED_ADAPTERS]),
-        )
+        network, history = finetune(model.network, corpus(lessons), everything, **learning, chance=Chance(params.seed),
+                                    scratch=scratch)
         if not leads():
             return
         model = replace(model, network=network)
@@ -56,6 +76,45 @@ def main() -> None:
         board = scoreboard(scored, experiment.behaviours, rate_hz=experiment.rate_hz)
         write_json(Path("metrics/finetune.json"), {"validation": board["f1"]})
         write_table(Path("plots/finetune.tsv"), pd.DataFrame(history_rows(history)))
+
+
+def opinion_of(model: Model, lessons: Mapping[str, np.ndarray], experiment: Experiment, chance: Chance,
+               scratch: Path) -> dict[str, np.ndarray]:
+    """What is said (T, C) f2 of the labelled frames, NaN elsewhere: the even mean of the network's heads and of members
+    that have not learnt from the animal."""
+    settings = experiment.params.finetune
+    sessions = {name: experiment.sessions[name] for name in lessons}
+    rows = {name: np.flatnonzero(scored_rows(union(y))) for name, y in lessons.items()}
+    heads = {}
+
+    def encoded() -> Iterator[tuple[str, Encoded]]:
+        for name, session in sessions.items():
+            e = encode(model.network, session, model.recipe)
+            heads[name] = mean_of_heads(e.probability[rows[name]], e.there[rows[name]])
+            yield name, e
+
+    _, said, _ = self_train(
+        encoded(), rows, {n: y[..., rows[n], :] for n, y in lessons.items()}, {}, experiment.animals,
+        **settings.proofread.model_dump(exclude={"steps"}), hidden_dim=experiment.params.model.hidden_dim,
+        causal=model.recipe.causal, batch_size=MLP_BATCH, lr=settings.lr, weight_decay=settings.weight_decay,
+        balance=settings.balance, negative_focus=settings.negative_focus, pseudo_weight=0.0, chance=chance,
+        scratch=scratch,
+    )
+    opinion = {}
+    for name, session in sessions.items():
+        members = mean_of_heads(said[name].probability, said[name].there)
+        opinion[name] = np.full((len(session), len(experiment.behaviours)), np.nan, np.float16)
+        opinion[name][rows[name]] = (heads[name] + members) / 2
+    return opinion
+
+
+def table_of(found: Iterable[tuple[str, int, int, int, int, int]], experiment: Experiment) -> pd.DataFrame:
+    """What to look at again: stretches of labels that are heeded no more, or read as something else."""
+    rows = [(name, annotator, experiment.behaviours[c], experiment.sessions[name].time[start],
+             experiment.sessions[name].time[stop - 1] + 1 / experiment.rate_hz,
+             {PRESENT: "present", ABSENT: "absent", NOT_SCORED: "not scored"}[state])
+            for name, annotator, c, start, stop, state in found]
+    return pd.DataFrame(rows, columns=["session", "annotator", "behaviour", "start_s", "stop_s", "read_as"])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from rbc.artifacts import load_model
 from rbc.experiment import Experiment
 from rbc.features import session_features
 from rbc.inference import encode, side_by_side
+from rbc.learning.doubts import proofread, read_opinions
 from rbc.learning.pseudo import both_say, stride_of, teacher_probability
 from rbc.mirror import has_mirror, mirrored_track
 from rbc.outputs import write_json, writing
@@ -25,6 +26,7 @@ def main() -> None:
     experiment = Experiment.open(params)
     model = load_model(FINETUNED)
     views = {n: with_slack(y, *experiment.slack) for n, y in experiment.labels("train").items()}
+    views = proofread(views, read_opinions(FINETUNED), experiment.animals)
     own, held = experiment.of("train"), experiment.labels("validation")
     asked = {n: experiment.sessions[n] for n in (*own, *held)}
     stride = stride_of(sum(map(len, own.values())))

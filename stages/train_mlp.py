@@ -11,6 +11,7 @@ from rbc.artifacts import load_model
 from rbc.classifier import Classifier
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode, feature_range, fit_class_map, scaled_features
+from rbc.learning.doubts import proofread, read_opinions
 from rbc.learning.pseudo import frames_of, stride_of
 from rbc.learning.ranks import leads, together
 from rbc.learning.selftraining import Opinion, self_train
@@ -37,7 +38,9 @@ def main() -> None:
     rules = Rules(settings.decoder, settings.smooth_window, experiment.slack)
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
-    lessons = {n: with_slack(y, *rules.slack) for n, y in experiment.lessons.items()}
+    opinions = read_opinions(FINETUNED)
+    lessons, taught = (proofread({n: with_slack(y, *rules.slack) for n, y in tracks.items()}, opinions, experiment.animals)
+                       for tracks in (experiment.lessons, views))
     stride = stride_of(sum(map(len, own.values())))
     looked = {n: frames_of(lessons.get(n), len(s), stride) for n, s in own.items()}
     lessons = {n: y[..., looked[n], :] for n, y in lessons.items()}
@@ -69,8 +72,7 @@ def main() -> None:
         mounts = tuple(sorted({own[name].mount for name in views if own[name].valid[:, 0].any()}))
         classifier = Classifier(model, mlp, fit_class_map(looked_at, soft), mounts=mounts)
         judged = folds(len({experiment.animals[name] for name in views}), settings.members).any()
-        slackened = {n: with_slack(y, *rules.slack) for n, y in views.items()}
-        known = known_of(said, slackened) if judged else NOTHING
+        known = known_of(said, taught) if judged else NOTHING
         for name, ((probability, there), labels) in known.items():
             write_known(out / KNOWN / f"{name}.npz", labels, rbc=probability, there=there)
         sessions = {name: experiment.sessions[name] for name in held}

@@ -27,6 +27,7 @@ VARIANTS = {  # method: what is changed of params.yaml
     "rbc with align_sessions": {"align_sessions": {"steps": 20}},
     "rbc with pretrain and align_sessions": {"pretrain": {"steps": 40}, "align_sessions": {"steps": 20}},
     "rbc with consistency": {"finetune": {"weights": {"consistency": 0.5}}},
+    "rbc without proofreading": {"finetune": {"proofread": {"steps": 0}}},
     "rbc without pseudo_label": {"train_mlp": {"pseudo_weight": 0.0}},
     "rbc without second round": {"train_mlp": {"n_cycles": 1}},
 }

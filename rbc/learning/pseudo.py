@@ -1,4 +1,4 @@
-"""Soft labels for frames that nobody scored, by two learners of different kinds, and labels that are doubtful.
+"""Soft labels for frames that nobody scored, by two learners of different kinds.
 
 The heads of the network and a random forest on window statistics err in different places; what both say together is
 what the MLP learns from where there is no label (tri-training, doi 10.1109/TKDE.2005.186; distillation,
@@ -9,11 +9,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, bouts, union, unscored
+from rbc.scoring.labels import NOT_SCORED, union, unscored
 
 STRIDE = 4  # neighbouring unlabelled frames say much the same
 MOST_FREE = 150_000  # unlabelled frames to look at, however long the recordings are
-BOUT_DOUBT = 0.3  # of the way from what is said of absent frames to what is said of present ones
 
 
 def stride_of(frames: int) -> int:
@@ -52,37 +51,3 @@ def soft_labels(probability: Mapping[str, np.ndarray], there: Mapping[str, np.nd
         both = both_say(probability[name], there[name], other)
         made[name] = np.where(free[:, None], both, np.nan).astype(np.float32)
     return made
-
-
-def without_doubtful(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Tracks in which labels that a second opinion (T, C) contradicts are not scored: absent where it is as high as on
-    average where the behaviour was annotated, present where it is as low as on average where it was not, and whole
-    bouts over which its mean is little higher than that.
-
-    The opinion must come from a model that has not learnt these labels. The cuts are those of confident learning
-    (arXiv 1911.00068), by behaviour, so that rare ones keep theirs; but annotators miss and confuse bouts, and what is
-    said of a bout's frames is surer together.
-    """
-    said, pooled = (np.concatenate([x.reshape(-1, x.shape[-1]) for x in column]) for column in zip(
-        *(np.broadcast_arrays(opinion[n], y) for n, y in labels.items()), strict=True))
-    high, low = (_mean_where(said, pooled == state) for state in (PRESENT, ABSENT))
-    out = {}
-    for name, y in labels.items():
-        doubtful = ((y == ABSENT) & (opinion[name] >= high)) | ((y == PRESENT) & (opinion[name] <= low))
-        doubtful |= over_bouts(opinion[name], y) <= low + BOUT_DOUBT * (high - low)
-        out[name] = np.where(doubtful, NOT_SCORED, y).astype(y.dtype)
-    return out
-
-
-def over_bouts(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Values (T, C) averaged over each annotated bout of labels (T, C) or (A, T, C), of that shape; NaN outside bouts."""
-    out = np.full(labels.shape, np.nan, np.float32)
-    tracks = out.reshape(-1, *values.shape)
-    for a, c, start, stop in bouts(labels):
-        tracks[a, start:stop, c] = values[start:stop, c].mean()
-    return out
-
-
-def _mean_where(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """(C,) mean of values (N, C) where the mask holds; NaN, which nothing reaches, where it never does."""
-    return np.where(mask.any(0), (values * mask).sum(0) / np.maximum(mask.sum(0), 1), np.nan)

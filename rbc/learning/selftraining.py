@@ -13,10 +13,11 @@ import torch
 
 from rbc.device import placed
 from rbc.inference import Encoded
+from rbc.learning.doubts import proofread, without_doubtful
 from rbc.learning.frameset import FrameSet
 from rbc.learning.mlp import WindowMlp, second_opinion, train_mlp
 from rbc.learning.pretraining import history_rows
-from rbc.learning.pseudo import soft_labels, without_doubtful
+from rbc.learning.pseudo import soft_labels
 from rbc.learning.training import Chance
 from rbc.scoring.calibration import folds, mean_of_heads
 from rbc.scoring.known import Guess
@@ -73,7 +74,9 @@ def self_train(encoded: Iterable[tuple[str, Encoded]], looked: Mapping[str, np.n
         history += [{**row, "epoch": cycle * epochs + row["epoch"], "cycle": cycle + 1} for row in history_rows(rows)]
         opinion = dict(zip(looked, np.split(second_opinion(mlp, gathered, left_out), ends), strict=True))
         if left_out.any():  # what one has learnt one does not doubt
-            kept = without_doubtful(asked, {n: mean_of_heads(opinion[n], there[n]) for n in labels})
+            heard = {n: mean_of_heads(opinion[n], there[n]) for n in labels}
+            read = proofread(labels, heard, groups)
+            kept = without_doubtful({n: np.where(y == NOT_SCORED, y, read[n]) for n, y in asked.items()}, heard)
             trusted = {n: np.where(asked[n] == NOT_SCORED, labels[n], y) for n, y in kept.items()}
     return mlp, {n: Opinion(rows, opinion[n], there[n]) for n, rows in looked.items()}, history
 
