@@ -108,8 +108,7 @@ def trainings(params: Params, experiment: Experiment, classifier: Classifier) ->
         aligning.align_sessions(model.network, labelled, everything, **settings, chance=Chance(0), scratch=scratch)
 
     def finetune(steps: int, scratch: Path) -> None:
-        left_out = {"proofread", "onset_slack_s", "offset_slack_s", "dwa", "dwa_temperature"}
-        settings = params.finetune.model_dump(exclude=left_out) | {"steps": steps, "dwa_temperature": None}
+        settings = params.finetune.learning | {"steps": steps}
         finetuning.finetune(model.network, labelled, everything, **settings, **augmented, chance=Chance(0),
                             scratch=scratch)
 

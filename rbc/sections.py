@@ -159,6 +159,12 @@ class Finetune(Supervised):
     dwa: bool
     dwa_temperature: Positive
 
+    @property
+    def learning(self) -> dict:
+        """What `rbc.learning.finetuning.finetune` takes of this section."""
+        told = self.model_dump(exclude={"proofread", "onset_slack_s", "offset_slack_s", "dwa"})
+        return told if self.dwa else told | {"dwa_temperature": None}
+
 
 class PseudoLabel(Section):
     trees: Count

@@ -47,8 +47,7 @@ def aligning(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Module, 
 
 
 def finetuning(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Module, list[dict]]:
-    left_to_stages = {"proofread", "onset_slack_s", "offset_slack_s", "dwa"}
-    settings = PARAMS.finetune.model_dump(exclude=left_to_stages) | CROPS | AUGMENT | {"bootstrap": 0.5}
+    settings = PARAMS.finetune.learning | CROPS | AUGMENT | {"bootstrap": 0.5}
     settings["weights"] = settings["weights"] | {"consistency": 0.5}  # off by default, and works on shares too
     return finetune(tiny.model().network, *corpora(ledger), **settings, chance=chance, scratch=scratch,
                     precision="float32")

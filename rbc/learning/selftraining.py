@@ -73,7 +73,7 @@ def self_train(encoded: Iterable[tuple[str, Encoded]], looked: Mapping[str, np.n
                               scratch=scratch / str(cycle), name=f"train_mlp {cycle + 1}/{n_cycles}")
         history += [{**row, "epoch": cycle * epochs + row["epoch"], "cycle": cycle + 1} for row in history_rows(rows)]
         opinion = dict(zip(looked, np.split(second_opinion(mlp, gathered, left_out), ends), strict=True))
-        if left_out.any():  # what one has learnt one does not doubt
+        if left_out.any() and cycle + 1 < n_cycles:  # what one has learnt one does not doubt
             heard = {n: mean_of_heads(opinion[n], there[n]) for n in labels}
             read = proofread(labels, heard, groups)
             kept = without_doubtful({n: np.where(y == NOT_SCORED, y, read[n]) for n, y in asked.items()}, heard)
