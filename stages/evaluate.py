@@ -29,7 +29,7 @@ from rbc.scoring.certainty import risk_rows
 from rbc.scoring.decision import Rules
 from rbc.scoring.known import KNOWN, NOTHING, of_head, read_known
 from rbc.scoring.reliability import WHOLE, calibration_rows
-from rbc.scoring.splits import Ledger, check_no_leak
+from rbc.scoring.splits import Ledger, SplitError, check_no_leak
 
 MODEL, BASELINES, CEILING = Path("data/train_mlp"), Path("data/baselines"), Path("data/ceiling")
 METHODS = ("rbc", "random_forest", "imu", "pose", "zero_shot", "validity_only", "always_present")
@@ -42,15 +42,21 @@ def main() -> None:
     classifier = Classifier.load(MODEL)
     model, labelled_minutes = classifier.model, read_recipe(MODEL)["labelled_minutes"]
     ledger = Ledger.load(MODEL / "trained_on.json")
-    held = experiment.labels("validation")
+    roles = ("validation", "test") if params.evaluate.final else ("validation",)
+    scorable = {role: labels for role in roles if (labels := experiment.labels(role))}
+    if not scorable:
+        raise SplitError(f"nothing to score: no {' or '.join(roles)} animal has labels "
+                         f"(split.validation: {list(params.split.validation)}, evaluate.final: {params.evaluate.final}). "
+                         "For a model alone, `dvc repro train_mlp` is enough")
+    held = scorable.get("validation", {})
     rules = Rules(params.train_mlp.decoder, params.train_mlp.smooth_window, experiment.slack)
     own = read_known(MODEL / KNOWN).get("rbc", NOTHING)
     known = {"zero_shot": own, "adapted": own, **{m: of_head(own, head) for head, m in enumerate(MODALITIES)}}
     known |= read_known(BASELINES / KNOWN) if own else {}
     headline = "adapted" if params.evaluate.adapt else "zero_shot"
     with writing(Path("data/evaluate")) as out:
-        for role in ("validation", "test") if params.evaluate.final else ("validation",):
-            scored = held if role == "validation" else experiment.labels("test")
+        write_json(Path(PAGES["validation"]), {})  # what there is of it without validation animals
+        for role, scored in scorable.items():
             check_no_leak(ledger, {n: [(0, len(y))] for n, y in scored.items()}, roles=experiment.roles,
                           context=halo(model.network, model.recipe) + max(classifier.mlp.windows, default=0),
                           cross_fitted=role == "validation",

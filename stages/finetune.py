@@ -44,8 +44,7 @@ def main() -> None:
         def corpus(labels: Mapping[str, np.ndarray]) -> Corpus:
             return Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles, labels)
 
-        learning = settings.model_dump(exclude={"proofread", "onset_slack_s", "offset_slack_s", "dwa"}) | {
-            "dwa_temperature": settings.dwa_temperature if settings.dwa else None,
+        learning = settings.learning | {
             "augmentation": Augmentation(**params.augment.model_dump()), "precision": params.compute.precision}
         lessons = {name: with_slack(y, *experiment.slack) for name, y in experiment.lessons.items()}
         animals = {experiment.animals[name] for name in lessons}
@@ -68,13 +67,7 @@ def main() -> None:
         save_network(model, out)
         save_adapters(model, out)
         ledger.save(out / "trained_on.json")
-        encoded = {name: encode(model.network, s, model.recipe) for name, s in experiment.of("validation").items()}
-        scored = cross_fitted(
-            {n: (e.probability, e.there) for n, e in encoded.items()}, experiment.labels("validation"),
-            experiment.animals, Rules(slack=experiment.slack),
-        )
-        board = scoreboard(scored, experiment.behaviours, rate_hz=experiment.rate_hz)
-        write_json(Path("metrics/finetune.json"), {"validation": board["f1"]})
+        write_json(Path("metrics/finetune.json"), {"validation": f1_of(model, experiment)})
         write_table(Path("plots/finetune.tsv"), pd.DataFrame(history_rows(history)))
 
 
@@ -106,6 +99,17 @@ def opinion_of(model: Model, lessons: Mapping[str, np.ndarray], experiment: Expe
         opinion[name] = np.full((len(session), len(experiment.behaviours)), np.nan, np.float16)
         opinion[name][rows[name]] = (heads[name] + members) / 2
     return opinion
+
+
+def f1_of(model: Model, experiment: Experiment) -> dict | None:
+    """F1 of the heads on the validation animals, where there are any."""
+    held = experiment.labels("validation")
+    if not held:
+        return None
+    encoded = {name: encode(model.network, experiment.sessions[name], model.recipe) for name in held}
+    scored = cross_fitted({n: (e.probability, e.there) for n, e in encoded.items()}, held, experiment.animals,
+                          Rules(slack=experiment.slack))
+    return scoreboard(scored, experiment.behaviours, rate_hz=experiment.rate_hz)["f1"]
 
 
 def table_of(found: Iterable[tuple[str, int, int, int, int, int]], experiment: Experiment) -> pd.DataFrame:

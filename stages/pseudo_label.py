@@ -55,7 +55,7 @@ def main() -> None:
             "validation_average_precision": {
                 name: precision(probability, {n: y[rows[n]] for n, y in held.items()})
                 for name, probability in {"network": network, "forest": forest, "both": both}.items()
-            },
+            } if held else None,
         })
 
 

@@ -24,7 +24,7 @@ from rbc.scoring.decision import Decision, Rules, cross_fitted
 from rbc.scoring.known import KNOWN, NOTHING, Known, write_known
 from rbc.scoring.labels import NOT_SCORED, minutes, scored_rows, with_slack
 from rbc.scoring.metrics import scoreboard
-from rbc.scoring.splits import CALIBRATION, Ledger
+from rbc.scoring.splits import CALIBRATION, Ledger, SplitError
 
 SECTIONS = ("data", "split", "model", "align_data", "augment", "finetune", "pseudo_label", "train_mlp", "evaluate")
 FINETUNED, PSEUDO = Path("data/finetune"), Path("data/pseudo_label")
@@ -37,6 +37,11 @@ def main() -> None:
     model, settings = load_model(FINETUNED), params.train_mlp
     rules = Rules(settings.decoder, settings.smooth_window, experiment.slack)
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
+    judged = folds(len({experiment.animals[name] for name in views}), settings.members).any()
+    if not held and not judged:
+        raise SplitError("split.validation names nobody, and no member of the MLP leaves an animal out (labelled training "
+                         f"animals: {len({experiment.animals[n] for n in views})}, train_mlp.members: {settings.members}): "
+                         "thresholds need one or the other")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     opinions = read_opinions(FINETUNED)
     lessons, taught = (proofread({n: with_slack(y, *rules.slack) for n, y in tracks.items()}, opinions, experiment.animals)
@@ -71,7 +76,6 @@ def main() -> None:
         soft = [mean_of_heads(said[name].probability, said[name].there) for name in own]
         mounts = tuple(sorted({own[name].mount for name in views if own[name].valid[:, 0].any()}))
         classifier = Classifier(model, mlp, fit_class_map(looked_at, soft), mounts=mounts)
-        judged = folds(len({experiment.animals[name] for name in views}), settings.members).any()
         known = known_of(said, taught) if judged else NOTHING
         for name, ((probability, there), labels) in known.items():
             write_known(out / KNOWN / f"{name}.npz", labels, rbc=probability, there=there)
@@ -90,7 +94,7 @@ def main() -> None:
             ledger.record(name, 0, len(labels), "labels", CALIBRATION)
         ledger.save(out / "trained_on.json")
         scores = {how: scoreboard(cross_fitted(g, held, experiment.animals, rules, known), experiment.behaviours,
-                                  rate_hz=experiment.rate_hz)["f1"] for how, g in guesses.items()}
+                                  rate_hz=experiment.rate_hz)["f1"] for how, g in guesses.items()} if held else None
         write_json(Path("metrics/train_mlp.json"), {"validation": scores})
         write_table(Path("plots/train_mlp.tsv"), pd.DataFrame(history))
 

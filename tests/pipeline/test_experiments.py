@@ -89,3 +89,23 @@ def test_an_applied_experiment_is_what_the_workspace_would_make(tour, queued):
     assert params(tour)["embed"]["points"] == 500
     log = tour.dvc("repro")
     assert "up to date" in log and not stages_run(log)
+
+
+def test_animals_that_need_not_decide_any_more_teach_and_test_animals_are_scored(origin, tmp_path):
+    final = origin.clone(tmp_path / "final", shared_cache=True)
+    before = json.loads((final.folder / SCORES).read_text())["split"]["labelled_minutes"]
+    final.dvc("exp", "run", "--set-param", "split.validation=[]", "--set-param", "evaluate.final=true",
+              "--set-param", "train_mlp.members=2")
+    assert json.loads((final.folder / SCORES).read_text()) == {}
+    split = json.loads((final.folder / "metrics/test.json").read_text())["split"]
+    assert split["role"] == "test" and split["labelled_minutes"] > before
+    taught = json.loads((final.folder / "data/train_mlp/trained_on.json").read_text())
+    assert {role for name, served in taught.items() if name.startswith("F5") for role in served["labels"]} == {"train"}
+
+
+def test_nothing_to_score_is_said(origin, tmp_path):
+    alone = origin.clone(tmp_path / "alone", shared_cache=True)
+    alone.set({"split": {"validation": []}, "train_mlp": {"members": 2}})
+    alone.dvc("repro", "train_mlp")
+    with pytest.raises(AssertionError, match="nothing to score: no validation animal has labels"):
+        alone.dvc("repro", "evaluate")
