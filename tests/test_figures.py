@@ -351,3 +351,5 @@ def test_report_prints_the_scores_that_exist(tmp_path, monkeypatch, capsys):
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "evaluate.json").write_text(json.dumps(METRICS))
     assert report.main() == 0 and "walk" in capsys.readouterr().out
+    (tmp_path / "metrics/evaluate.json").write_text("{}")
+    assert report.main() == 0 and "no animal of this role" in capsys.readouterr().out
