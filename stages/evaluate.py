@@ -55,7 +55,8 @@ def main() -> None:
     known |= read_known(BASELINES / KNOWN) if own else {}
     headline = "adapted" if params.evaluate.adapt else "zero_shot"
     with writing(Path("data/evaluate")) as out:
-        write_json(Path(PAGES["validation"]), {})  # what there is of it without validation animals
+        if not held:
+            write_json(Path(PAGES["validation"]), {})
         for role, scored in scorable.items():
             check_no_leak(ledger, {n: [(0, len(y))] for n, y in scored.items()}, roles=experiment.roles,
                           context=halo(model.network, model.recipe) + max(classifier.mlp.windows, default=0),

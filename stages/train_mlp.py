@@ -37,11 +37,11 @@ def main() -> None:
     model, settings = load_model(FINETUNED), params.train_mlp
     rules = Rules(settings.decoder, settings.smooth_window, experiment.slack)
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
-    judged = folds(len({experiment.animals[name] for name in views}), settings.members).any()
+    labelled = len({experiment.animals[name] for name in views})
+    judged = folds(labelled, settings.members).any()
     if not held and not judged:
         raise SplitError("split.validation names nobody, and no member of the MLP leaves an animal out (labelled training "
-                         f"animals: {len({experiment.animals[n] for n in views})}, train_mlp.members: {settings.members}): "
-                         "thresholds need one or the other")
+                         f"animals: {labelled}, train_mlp.members: {settings.members}): thresholds need one or the other")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     opinions = read_opinions(FINETUNED)
     lessons, taught = (proofread({n: with_slack(y, *rules.slack) for n, y in tracks.items()}, opinions, experiment.animals)

@@ -103,9 +103,12 @@ def test_animals_that_need_not_decide_any_more_teach_and_test_animals_are_scored
     assert {role for name, served in taught.items() if name.startswith("F5") for role in served["labels"]} == {"train"}
 
 
-def test_nothing_to_score_is_said(origin, tmp_path):
+def test_nobody_to_judge_by_and_nothing_to_score_are_said(origin, tmp_path):
     alone = origin.clone(tmp_path / "alone", shared_cache=True)
-    alone.set({"split": {"validation": []}, "train_mlp": {"members": 2}})
+    alone.set({"split": {"validation": []}})
+    with pytest.raises(AssertionError, match="no member of the MLP leaves an animal out"):
+        alone.dvc("repro", "train_mlp")
+    alone.set({"train_mlp": {"members": 2}})
     alone.dvc("repro", "train_mlp")
     with pytest.raises(AssertionError, match="nothing to score: no validation animal has labels"):
         alone.dvc("repro", "evaluate")
