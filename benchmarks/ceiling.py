@@ -56,7 +56,7 @@ def main() -> None:
             hidden_dim=params.model.hidden_dim, causal=model.recipe.causal, windows=settings.windows,
             members=settings.members, n_cycles=1, epochs=settings.epochs, batch_size=MLP_BATCH, lr=settings.lr,
             weight_decay=settings.weight_decay, balance=0.0, negative_focus=settings.negative_focus, pseudo_weight=0.0,
-            chance=chance, scratch=checkpoints / "mlp",
+            chance=chance, scratch=checkpoints / "mlp", title="ceiling",
         )
         if not leads():
             return

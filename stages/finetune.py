@@ -91,7 +91,7 @@ def opinion_of(model: Model, lessons: Mapping[str, np.ndarray], experiment: Expe
         **settings.proofread.model_dump(exclude={"steps"}), hidden_dim=experiment.params.model.hidden_dim,
         causal=model.recipe.causal, batch_size=MLP_BATCH, lr=settings.lr, weight_decay=settings.weight_decay,
         balance=settings.balance, negative_focus=settings.negative_focus, pseudo_weight=0.0, chance=chance,
-        scratch=scratch,
+        scratch=scratch, title="proofread",
     )
     opinion = {}
     for name, session in sessions.items():

@@ -42,13 +42,14 @@ def self_train(encoded: Iterable[tuple[str, Encoded]], looked: Mapping[str, np.n
                labels: Mapping[str, np.ndarray], forest: Mapping[str, np.ndarray], groups: Mapping[str, str], *,
                hidden_dim: int, windows: tuple[int, ...], members: int, n_cycles: int, epochs: int, batch_size: int,
                lr: float, weight_decay: float, balance: float, negative_focus: float, pseudo_weight: float,
-               chance: Chance, scratch: Path,
+               chance: Chance, scratch: Path, title: str = "train_mlp",
                causal: bool = False) -> tuple[WindowMlp, dict[str, Opinion], list[dict]]:
     """The MLP of the last round, what members that did not learn from a session's group say of it, and the history.
 
     encoded: sessions by name, taken one at a time and not kept; looked: their frames (N,) to look at, in the same
     order; of these frames labels: (N, C) of the labelled sessions, or (A, N, C); forest: what it says (N, C) of
-    sessions, whose unlabelled frames are then learnt from, may be empty; groups: animal of every session.
+    sessions, whose unlabelled frames are then learnt from, may be empty; groups: animal of every session; title: what
+    the progress bar calls it.
     """
     places = {g: i for i, g in enumerate(dict.fromkeys(groups[n] for n in labels))}
     labelled = len(places)
@@ -70,7 +71,7 @@ def self_train(encoded: Iterable[tuple[str, Encoded]], looked: Mapping[str, np.n
         fresh.set_prior(torch.as_tensor(prevalence(labels), dtype=torch.float32))
         mlp, rows = train_mlp(fresh, gathered, target, weight, left_out, epochs=epochs, batch_size=batch_size, lr=lr,
                               weight_decay=weight_decay, balance=balance, negative_focus=negative_focus, chance=chance,
-                              scratch=scratch / str(cycle), name=f"train_mlp {cycle + 1}/{n_cycles}")
+                              scratch=scratch / str(cycle), name=f"{title} {cycle + 1}/{n_cycles}")
         history += [{**row, "epoch": cycle * epochs + row["epoch"], "cycle": cycle + 1} for row in history_rows(rows)]
         opinion = dict(zip(looked, np.split(second_opinion(mlp, gathered, left_out), ends), strict=True))
         if left_out.any() and cycle + 1 < n_cycles:  # what one has learnt one does not doubt

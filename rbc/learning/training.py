@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from rbc.device import home
@@ -101,12 +102,8 @@ def fit(model: nn.Module, step: Callable[[int], dict[str, Tensor]], *, steps: in
 
 @torch.no_grad()
 def follow(teacher: nn.Module, model: nn.Module, factor: float) -> None:
-    """Move the teacher's floating values towards the model's: teacher = factor * teacher + (1 - factor) * model."""
-    for old, new in zip(teacher.state_dict().values(), model.state_dict().values(), strict=True):
-        if old.is_floating_point():
-            old.lerp_(new, 1 - factor)
-        else:
-            old.copy_(new)
+    """Move the teacher's values towards the model's: teacher = factor * teacher + (1 - factor) * model."""
+    get_ema_multi_avg_fn(factor)(list(teacher.state_dict().values()), list(model.state_dict().values()), None)
 
 
 def _cosine(step: int, warmup: int, steps: int) -> float:
