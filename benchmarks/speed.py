@@ -4,7 +4,7 @@ T frames, N windows of a batch, L frames of a window, D latent, M heads, F featu
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from rbc.classifier import Classifier
+from rbc.device import home, placed
 from rbc.features import imu_features, pose_features
 from rbc.inference import CHUNK, halo, one_thread, read_part, scaled_features, side_by_side
 from rbc.recordings.session import Session
@@ -27,20 +28,27 @@ PEAK_SIZE = 2048
 
 
 def seconds(work: Callable[[], object], times: int = 3) -> float:
-    """Least time of some runs, after one that warms up."""
+    """Least time of some runs, after one that warms up, until the device has done what it was given."""
     work()
     taken = []
     for _ in range(times):
-        begin = time.perf_counter()
+        begin = finished()
         work()
-        taken.append(time.perf_counter() - begin)
+        taken.append(finished() - begin)
     return min(taken)
 
 
-def matmul_peak() -> float:
-    """Floating point operations per second of a large product of float32 matrices."""
-    a = torch.randn(PEAK_SIZE, PEAK_SIZE)
-    return 2 * PEAK_SIZE**3 / seconds(lambda: a @ a, times=5)
+def finished() -> float:
+    """The time on a clock in seconds, once the device has done what it was given."""
+    if home().type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def matmul_peak(size: int = PEAK_SIZE, dtype: torch.dtype = torch.float32) -> float:
+    """Floating point operations per second of a large product of matrices."""
+    a = placed(torch.randn(size, size)).to(dtype)
+    return 2 * size**3 / seconds(lambda: a @ a, times=5)
 
 
 def decide(classifier: Classifier, folder: Path, adapt: bool) -> np.ndarray:
@@ -78,16 +86,16 @@ class Windowed:
         return self.encoding_s + self.mlp_s
 
 
-def windowed(classifier: Classifier, session: Session) -> Windowed:
-    """Both ways on a session of more than a chunk."""
+def windowed(classifier: Classifier, session: Session, sizes: Sequence[int] = BATCHES) -> Windowed:
+    """Both ways on a session of more than a chunk, and than two of the largest batches."""
     network, mlp = classifier.model.network.eval(), classifier.mlp.eval()
-    imu, pose = scaled_features(network, session, classifier.model.recipe)
+    imu, pose = map(placed, scaled_features(network, session, classifier.model.recipe))
     there = torch.stack([~x.isnan().all(1) for x in (imu, pose)], 1)
-    setup, batches = torch.zeros(max(BATCHES), dtype=torch.long), range(2 * torch.get_num_threads())
+    setup, batches = placed(torch.zeros(max(sizes), dtype=torch.long)), range(2 * torch.get_num_threads())
 
     @torch.inference_mode()
     def encode(batch: int, length: int, first: int) -> None:
-        rows = first + torch.arange(batch)[:, None] + torch.arange(length)  # (N, L)
+        rows = placed(first + torch.arange(batch)[:, None] + torch.arange(length))  # (N, L)
         network(imu[rows], pose[rows], there[rows], setup[:batch])
 
     @torch.inference_mode()
@@ -97,12 +105,12 @@ def windowed(classifier: Classifier, session: Session) -> Windowed:
     def per_frame(work: Callable[[int], None], frames: int) -> float:
         return seconds(lambda: list(side_by_side(work, batches)), times=2) / (frames * len(batches))
 
-    taken = {n: {batch: per_frame(partial(encode, batch, n), batch) for batch in BATCHES} for n in WINDOWS}
+    taken = {n: {batch: per_frame(partial(encode, batch, n), batch) for batch in sizes} for n in WINDOWS}
     best = {length: min(row, key=row.get) for length, row in taken.items()}
-    inputs = [torch.randn(BATCHES[-1], head[0].in_features) for head in mlp.heads]
+    inputs = [placed(torch.randn(sizes[-1], head[0].in_features)) for head in mlp.heads]
     chunk = CHUNK + 2 * halo(network, classifier.model.recipe)
     return Windowed(best, sum(taken[length][batch] for length, batch in best.items()),
-                    per_frame(partial(read, inputs), BATCHES[-1]), per_frame(partial(encode, 1, chunk), CHUNK))
+                    per_frame(partial(read, inputs), sizes[-1]), per_frame(partial(encode, 1, chunk), CHUNK))
 
 
 @torch.inference_mode()

@@ -13,8 +13,10 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn, optim
 
+from benchmarks.speed import finished
 from rbc import inference
 from rbc.classifier import Classifier
+from rbc.device import home
 from rbc.experiment import Experiment
 from rbc.inference import CHUNK
 from rbc.learning import aligning, finetuning, mlp, pretraining, training
@@ -47,7 +49,8 @@ Training = Callable[[int, Path], None]
 
 
 class Clock:
-    """Seconds of this thread by part, whatever else the machine does; a part within another counts for itself."""
+    """Seconds of this thread by part, whatever else the machine does, or of the device, which then ends every part before
+    the next begins; a part within another counts for itself."""
 
     def __init__(self):
         self.spent, self.open, self.since = Counter(), [], 0.0
@@ -84,7 +87,7 @@ class Clock:
         return called
 
     def _book(self) -> None:
-        now = time.thread_time()
+        now = finished() if home().type == "cuda" else time.thread_time()
         if self.open:
             self.spent[self.open[-1]] += now - self.since
         self.since = now
@@ -100,7 +103,7 @@ def trainings(params: Params, experiment: Experiment, classifier: Classifier) ->
     augmented = {"augmentation": Augmentation(**params.augment.model_dump()), "precision": params.compute.precision}
 
     def pretrain(steps: int, scratch: Path) -> None:
-        settings = params.pretrain.model_dump(exclude={"sessions"}) | {"steps": steps}
+        settings = params.pretrain.learning | {"steps": steps}
         pretraining.pretrain(model.network, everything, **settings, **augmented, chance=Chance(0), scratch=scratch)
 
     def align_sessions(steps: int, scratch: Path) -> None:
@@ -126,26 +129,26 @@ def trainings(params: Params, experiment: Experiment, classifier: Classifier) ->
     return {work.__name__: work for work in (pretrain, align_sessions, finetune, train_mlp)}
 
 
-def speeds(params: Params, stages: dict[str, Training]) -> dict[str, float]:
-    """Frames per second of the steps of some stages, forward and backward, each view counted."""
+def speeds(params: Params, stages: dict[str, Training], measured: int = MEASURED) -> dict[str, float]:
+    """Frames per second of so many steps of some stages, forward and backward, each view counted."""
     tuned, unlabelled = params.finetune, params.finetune.weights.consistency > 0
     frames = {
         "pretrain": 2 * params.pretrain.batch_size * params.pretrain.crop_frames,
         "finetune": (tuned.batch_size + unlabelled * (tuned.batch_size // 2)) * tuned.crop_frames,
         "train_mlp": params.train_mlp.batch_size,
     }
-    return {name: count / step_s(stages[name]) for name, count in frames.items()}
+    return {name: count / step_s(stages[name], measured) for name, count in frames.items()}
 
 
-def step_s(train: Training) -> float:
+def step_s(train: Training, measured: int = MEASURED) -> float:
     """Seconds of a step of training, what it takes to begin left out."""
     taken = []
-    for steps in (WARM, WARM + MEASURED):
+    for steps in (WARM, WARM + measured):
         with tempfile.TemporaryDirectory() as scratch:
             begin = time.perf_counter()
             train(steps, Path(scratch))
             taken.append(time.perf_counter() - begin)
-    return (taken[1] - taken[0]) / MEASURED
+    return (taken[1] - taken[0]) / measured
 
 
 def step_shares(train: Training) -> dict[str, float]:
