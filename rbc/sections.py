@@ -110,6 +110,11 @@ class Pretrain(Optimised):
     mask_share: Share
     weights: PretrainWeights
 
+    @property
+    def learning(self) -> dict:
+        """What `rbc.learning.pretraining.pretrain` takes of this section."""
+        return self.model_dump(exclude={"sessions"})
+
 
 class AlignSessionsWeights(Section):
     structure: NotNegative

@@ -28,7 +28,7 @@ def main() -> None:
         # no setups here: what all sessions share comes first, adapters follow in align_sessions
         corpus = Corpus(experiment.seen, model.recipe, (), Ledger(), experiment.roles)
         fit_scaling(model.network, corpus)
-        settings = params.pretrain.model_dump(exclude={"sessions"})
+        settings = params.pretrain.learning
         history = pretrain(
             model.network, corpus, **settings, augmentation=Augmentation(**params.augment.model_dump()), chance=chance,
             scratch=experiment.scratch("pretrain", SECTIONS, [ALIGNED]), precision=params.compute.precision,

@@ -36,7 +36,7 @@ def corpora(ledger: Ledger) -> tuple:
 def pretraining(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Module, list[dict]]:
     network, (_, everything) = tiny.model().network, corpora(ledger)
     fit_scaling(network, everything)
-    settings = PARAMS.pretrain.model_dump(exclude={"sessions"}) | CROPS | AUGMENT
+    settings = PARAMS.pretrain.learning | CROPS | AUGMENT
     return network, pretrain(network, everything, **settings, chance=chance, scratch=scratch, precision="float32")
 
 
