@@ -16,7 +16,7 @@ from rbc.scoring.splits import Ledger
 
 def test_speed_counts_the_frames_of_a_step(monkeypatch):
     params = load(Path(__file__).parents[2] / "params.yaml")
-    monkeypatch.setattr(steps, "step_s", lambda train: train)
+    monkeypatch.setattr(steps, "step_s", lambda train, _: train)
     found = steps.speeds(params, dict.fromkeys(("pretrain", "finetune", "train_mlp"), 2.0))
     assert found == {"pretrain": 16 * 256, "finetune": 16 * 256 / 2, "train_mlp": 2048 / 2}
     consistent = changed(params, {"finetune": {"weights": {"consistency": 0.5}}})
