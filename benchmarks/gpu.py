@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import speed
 from benchmarks.speed import decide, matmul_peak, operations, seconds, windowed
 from benchmarks.steps import Training, speeds, step_shares, trainings
-from benchmarks.tiled import HOURS, tile, tiny_world, untaught
+from benchmarks.tiled import FRAMES_PER_HOUR, HOURS, NOTES, tile, tiny_world, untaught
 from rbc import classifier as module_of_classifier
 from rbc import inference
 from rbc.classifier import Classifier
@@ -34,8 +34,6 @@ from rbc.outputs import write_json
 from rbc.params import Params, changed, load
 from rbc.recordings.session import Session
 
-FRAMES_PER_HOUR = 180_000
-NOTES = {"labelled_minutes": 0.0, "adapt": True}
 CORES = 2  # of the CPU that the GPU is compared with
 CHUNKS = 4096, 16_384
 BATCHES = 256, 1024  # of windows

@@ -20,17 +20,15 @@ import torch
 
 from benchmarks.speed import decide, matmul_peak, operations, profile, pushes, seconds, windowed
 from benchmarks.steps import PARTS, inference_shares, speeds, step_shares, trainings
-from benchmarks.tiled import HOURS, SESSION_MINUTES, tile, tiny_world, untaught
+from benchmarks.tiled import FRAMES_PER_HOUR, HOURS, NOTES, SESSION_MINUTES, tile, tiny_world, untaught
 from rbc.classifier import Classifier
 from rbc.outputs import write_json, write_text
 from rbc.params import Params, load
 from rbc.recordings.session import Session
 
-FRAMES_PER_HOUR = 180_000
 QUICK = "1h", "24h"
 SESSIONS = (1, 2, 4)
 SHARED = *PARTS, "forward", "other"
-NOTES = {"labelled_minutes": 0.0, "adapt": True}
 
 
 def alone(model: Path, session: Path, threads: int, adapt: bool) -> dict[str, float]:

@@ -25,6 +25,8 @@ from rbc.scoring.splits import Ledger
 from rbc.simulate.dataset import simulate
 
 HOURS = {"10min": 1 / 6, "1h": 1.0, "4h": 4.0, "24h": 24.0}  # of the sessions that show how time and memory grow
+FRAMES_PER_HOUR = 180_000
+NOTES = {"labelled_minutes": 0.0, "adapt": True}  # what a classifier that has learnt nothing is saved with
 SESSION_MINUTES = 4.5  # of those that are decided one after the other
 SEED = 20
 SWITCH_COST, MIN_FRAMES = 4.0, (1, 10)
