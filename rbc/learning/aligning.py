@@ -40,7 +40,7 @@ def align_sessions(network: Network, labelled: Corpus, everything: Corpus, *, st
     half = batch_size // 2
 
     def step(_: int) -> dict[str, Tensor]:
-        _without_dropout(network)
+        network.eval()
         picks = near_bouts.draw(half, chance.rng)
         labels = placed(labelled.labels_of(picks, crop_frames, chance.rng))
         free = [pick for _ in range(2) for pick in anywhere.draw(batch_size // 4, chance.rng)]
@@ -65,14 +65,6 @@ def align_sessions(network: Network, labelled: Corpus, everything: Corpus, *, st
     for parameter in network.parameters():
         parameter.requires_grad_(True)
     return history
-
-
-def _without_dropout(network: Network) -> None:
-    """As where it is used, but for its GRUs, which have none: on a GPU they pass gradients back in training only."""
-    network.eval()
-    for module in network.modules():
-        if isinstance(module, nn.GRU):
-            module.train()
 
 
 def _count(crops: int, frames: int) -> int:

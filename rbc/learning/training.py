@@ -102,8 +102,13 @@ def fit(model: nn.Module, step: Callable[[int], dict[str, Tensor]], *, steps: in
 
 @torch.no_grad()
 def follow(teacher: nn.Module, model: nn.Module, factor: float) -> None:
-    """Move the teacher's values towards the model's: teacher = factor * teacher + (1 - factor) * model."""
-    get_ema_multi_avg_fn(factor)(list(teacher.state_dict().values()), list(model.state_dict().values()), None)
+    """Move the teacher's values towards the model's: teacher = factor * teacher + (1 - factor) * model; counts are copied."""
+    pairs = list(zip(teacher.state_dict().values(), model.state_dict().values(), strict=True))
+    kept, new = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
+    get_ema_multi_avg_fn(factor)(kept, new, None)
+    for count, newer in pairs:
+        if not count.is_floating_point():
+            count.copy_(newer)
 
 
 def _cosine(step: int, warmup: int, steps: int) -> float:

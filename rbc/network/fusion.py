@@ -23,6 +23,12 @@ class AlignmentHead(nn.Module):
         self.out = nn.Linear(2 * d_model, d_model)
         self.norm = nn.LayerNorm(d_model)
 
+    def train(self, mode: bool = True) -> "AlignmentHead":
+        """Its GRU stays in training mode, which drops nothing: in no other does a GPU pass gradients back through it."""
+        super().train(mode)
+        self.gru.train()
+        return self
+
     def forward(self, z: Tensor, wanted: Tensor | None = None) -> Tensor:
         """(B, T, D) of z (B, T, D); 0 in segments in which no frame is `wanted` (B, T), where that is given."""
         batch, frames, d_model = z.shape

@@ -102,10 +102,12 @@ def test_a_checkpoint_can_run_no_code(tmp_path):
 @pytest.mark.parametrize("factor", [0.0, 0.75, 1.0])
 def test_a_teacher_follows_by_its_factor(factor):
     torch.manual_seed(0)
-    teacher, model = (nn.Linear(3, 2) for _ in range(2))
-    for x in (teacher, model):
-        x.register_buffer("mean", torch.randn(3))
-    wanted = {name: factor * x + (1 - factor) * model.state_dict()[name] for name, x in teacher.state_dict().items()}
+    teacher, model = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+    nn.init.normal_(model.weight)
+    model(torch.randn(10, 3))
+    pairs = {name: (x, model.state_dict()[name]) for name, x in teacher.state_dict().items()}
+    wanted = {name: factor * old + (1 - factor) * new for name, (old, new) in pairs.items()}
+    wanted["num_batches_tracked"] = torch.tensor(1)  # what is counted is copied
     follow(teacher, model, factor)
     torch.testing.assert_close(dict(teacher.state_dict()), wanted)
 
