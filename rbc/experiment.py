@@ -59,6 +59,12 @@ class Experiment:
         settings = self.params.finetune
         return round(settings.onset_slack_s * self.rate_hz), round(settings.offset_slack_s * self.rate_hz)
 
+    @property
+    def lateness(self) -> tuple[float, float]:
+        """Frames by which bouts begin before their annotated onset and end after their annotated end, on average."""
+        settings = self.params.finetune.proofread
+        return settings.early_s * self.rate_hz, settings.late_s * self.rate_hz
+
     def of(self, *roles: str) -> dict[str, Session]:
         """Sessions with one of the roles."""
         return {name: s for name, s in self.sessions.items() if self.roles[name] in roles}

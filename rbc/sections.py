@@ -147,6 +147,8 @@ class Supervised(Optimised):
 
 class Proofread(Section):
     steps: StepsIfAny
+    early_s: Annotated[float, Field(ge=-0.4, le=0.4)]
+    late_s: Annotated[float, Field(ge=-0.4, le=0.4)]
     n_cycles: Count
     members: Count
     epochs: Count

@@ -13,7 +13,7 @@ from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import Encoded, encode
 from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus
-from rbc.learning.doubts import proofread, slips, write_opinion
+from rbc.learning.doubts import as_read, proofread, slips, write_opinion
 from rbc.learning.finetuning import finetune
 from rbc.learning.pretraining import history_rows
 from rbc.learning.ranks import leads, together
@@ -56,8 +56,9 @@ def main() -> None:
             opinion = opinion_of(replace(model, network=first), lessons, experiment, chance, scratch / "proofread" / "mlp")
             for name, said in opinion.items():
                 write_opinion(out, name, said)
-            asked, lessons = lessons, proofread(lessons, opinion, experiment.animals)
-            write_table(out / "slips.csv", table_of(slips(asked, lessons), experiment))
+            slipped = slips(lessons, proofread(lessons, opinion, experiment.animals))
+            write_table(out / "slips.csv", table_of(slipped, experiment))
+            lessons = as_read(experiment.lessons, opinion, experiment.animals, experiment.slack, experiment.lateness)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
         network, history = finetune(model.network, corpus(lessons), everything, **learning, chance=Chance(params.seed),
                                     scratch=scratch)
@@ -88,7 +89,7 @@ def opinion_of(model: Model, lessons: Mapping[str, np.ndarray], experiment: Expe
 
     _, said, _ = self_train(
         encoded(), rows, {n: y[..., rows[n], :] for n, y in lessons.items()}, {}, experiment.animals,
-        **settings.proofread.model_dump(exclude={"steps"}), hidden_dim=experiment.params.model.hidden_dim,
+        **settings.proofread.model_dump(exclude={"steps", "early_s", "late_s"}), hidden_dim=experiment.params.model.hidden_dim,
         causal=model.recipe.causal, batch_size=MLP_BATCH, lr=settings.lr, weight_decay=settings.weight_decay,
         balance=settings.balance, negative_focus=settings.negative_focus, pseudo_weight=0.0, chance=chance,
         scratch=scratch, title="proofread",

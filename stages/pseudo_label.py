@@ -9,13 +9,13 @@ from rbc.artifacts import load_model
 from rbc.experiment import Experiment
 from rbc.features import session_features
 from rbc.inference import encode, side_by_side
-from rbc.learning.doubts import proofread, read_opinions
+from rbc.learning.doubts import as_read, read_opinions
 from rbc.learning.pseudo import both_say, stride_of, teacher_probability
 from rbc.mirror import has_mirror, mirrored_track
 from rbc.outputs import write_json, writing
 from rbc.params import load
 from rbc.scoring.forest import Forest
-from rbc.scoring.labels import NOT_SCORED, unscored, with_slack
+from rbc.scoring.labels import NOT_SCORED, unscored
 from rbc.scoring.metrics import average_precision
 
 FINETUNED = Path("data/finetune")
@@ -25,8 +25,8 @@ def main() -> None:
     params = load()
     experiment = Experiment.open(params)
     model = load_model(FINETUNED)
-    views = {n: with_slack(y, *experiment.slack) for n, y in experiment.labels("train").items()}
-    views = proofread(views, read_opinions(FINETUNED), experiment.animals)
+    views, opinions = experiment.labels("train"), read_opinions(FINETUNED)
+    views = as_read(views, opinions, experiment.animals, experiment.slack, experiment.lateness)
     own, held = experiment.of("train"), experiment.labels("validation")
     asked = {n: experiment.sessions[n] for n in (*own, *held)}
     stride = stride_of(sum(map(len, own.values())))

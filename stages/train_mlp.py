@@ -11,7 +11,7 @@ from rbc.artifacts import load_model
 from rbc.classifier import Classifier
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode, feature_range, fit_class_map, scaled_features
-from rbc.learning.doubts import proofread, read_opinions
+from rbc.learning.doubts import as_read, read_opinions
 from rbc.learning.pseudo import frames_of, stride_of
 from rbc.learning.ranks import leads, together
 from rbc.learning.selftraining import Opinion, self_train
@@ -22,7 +22,7 @@ from rbc.params import load
 from rbc.scoring.calibration import folds, mean_of_heads
 from rbc.scoring.decision import Decision, Rules, cross_fitted
 from rbc.scoring.known import KNOWN, NOTHING, Known, write_known
-from rbc.scoring.labels import NOT_SCORED, minutes, scored_rows, with_slack
+from rbc.scoring.labels import NOT_SCORED, minutes, scored_rows
 from rbc.scoring.metrics import scoreboard
 from rbc.scoring.splits import CALIBRATION, Ledger, SplitError
 
@@ -44,7 +44,7 @@ def main() -> None:
                          f"animals: {labelled}, train_mlp.members: {settings.members}): thresholds need one or the other")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     opinions = read_opinions(FINETUNED)
-    lessons, taught = (proofread({n: with_slack(y, *rules.slack) for n, y in tracks.items()}, opinions, experiment.animals)
+    lessons, taught = (as_read(tracks, opinions, experiment.animals, experiment.slack, experiment.lateness)
                        for tracks in (experiment.lessons, views))
     stride = stride_of(sum(map(len, own.values())))
     looked = {n: frames_of(lessons.get(n), len(s), stride) for n, s in own.items()}

@@ -10,41 +10,66 @@ from pathlib import Path
 
 import numpy as np
 
-from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, bouts, shown_elsewhere
+from rbc.learning.edges import with_edges
+from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, bouts, shown_elsewhere, with_slack
 
 OPINION = "opinion"
 BOUT_DOUBT = 0.3  # of the way from what is said of absent frames to what is said of present ones
 MISSED = 0.5  # the least that is said of a frame that looks as if its bout had been missed
 APART = 0.05  # share of either's frames that two behaviours may have in common and still not go together
 UNLIKELY, LIKELY = 0.3, 0.4  # of a bout that is another behaviour's: what is said of the one, and of the other
+VAGUE = 0.15  # the most that may be said of absent frames on average of a behaviour that others are corrected to
 
 
 def proofread(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],
               groups: Mapping[str, Hashable]) -> dict[str, np.ndarray]:
-    """Tracks without what the opinion calls slips: a frame annotated as absent of which as much is said as of the present
-    ones on average is not scored, and a bout that is called another behaviour, which hardly ever goes with the annotated
-    one, is that behaviour's.
+    """Tracks without what the opinion calls slips: `renamed`, and `without_missed`.
 
     opinion: of the labelled sessions, NaN in frames that nobody scored; sessions without one keep their labels. groups:
-    animal of every session; what a single one shows is not doubted.
+    animal of every session; what a single one shows is not doubted. Of a behaviour that is said of absent frames all the
+    time nothing is believed.
     """
-    said = {n: opinion[n] for n in labels if n in opinion}
-    if not said:
+    return without_missed(renamed(labels, opinion, groups), opinion, groups)
+
+
+def as_read(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], groups: Mapping[str, Hashable],
+            slack: tuple[int, int], lateness: tuple[float, float]) -> dict[str, np.ndarray]:
+    """Tracks as training reads them: proofread, with bouts that begin and end where the opinion says, in frames so long
+    before and after the annotated edges as annotators are late on average; where there is no opinion, frames in the
+    slack around bouts are not scored."""
+    edged = with_edges(renamed(labels, opinion, groups), opinion, *lateness)
+    return without_missed({n: y if n in opinion else with_slack(y, *slack) for n, y in edged.items()}, opinion, groups)
+
+
+def renamed(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],
+            groups: Mapping[str, Hashable]) -> dict[str, np.ndarray]:
+    """Tracks in which a bout that is called another behaviour, which hardly ever goes with the annotated one, is that
+    behaviour's; as of `proofread`."""
+    if not labels.keys() & opinion.keys():
         return dict(labels)
-    asked = shown_elsewhere({n: labels[n] for n in said}, groups)
-    high, _ = _means(asked, said)
+    asked, said, _, clear = _asked(labels, opinion, groups)
     apart, out = _apart(asked), dict(labels)
     for name, y in asked.items():
-        missed = (y == ABSENT) & (said[name] >= np.maximum(high, MISSED))
-        out[name] = np.where(missed, np.int8(NOT_SCORED), labels[name])
+        out[name] = labels[name].copy()
         tracks, shown = (x.reshape(-1, *said[name].shape) for x in (out[name], y))
         for a, c, start, stop in bouts(y):
             heard, here = said[name][start:stop].mean(0, dtype=np.float32), shown[a, start:stop]  # (C,), (t, C)
-            other = apart[c] & (heard > LIKELY) & (here == ABSENT).any(0) & ~(here == PRESENT).any(0)
+            other = clear & apart[c] & (heard > LIKELY) & (here == ABSENT).any(0) & ~(here == PRESENT).any(0)
             if heard[c] < UNLIKELY and other.any():
                 tracks[a, start:stop, c] = ABSENT
                 tracks[a, start:stop][other & (here == ABSENT)] = PRESENT
     return out
+
+
+def without_missed(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],
+                   groups: Mapping[str, Hashable]) -> dict[str, np.ndarray]:
+    """Tracks in which a frame annotated as absent of which as much is said as of the present ones on average is not
+    scored; as of `proofread`."""
+    if not labels.keys() & opinion.keys():
+        return dict(labels)
+    asked, said, high, clear = _asked(labels, opinion, groups)
+    missed = {n: (y == ABSENT) & clear & (said[n] >= np.maximum(high, MISSED)) for n, y in asked.items()}
+    return {n: np.where(missed[n], np.int8(NOT_SCORED), y) if n in missed else y for n, y in labels.items()}
 
 
 def without_doubtful(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -94,6 +119,15 @@ def read_opinions(folder: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             found[path.stem] = file["opinion"]
     return found
+
+
+def _asked(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], groups: Mapping[str, Hashable]) -> tuple:
+    """Tracks that may be doubted and what is said of them, by session; what is said on average of present frames (C,),
+    and whether little is of absent ones (C,)."""
+    said = {n: opinion[n] for n in labels if n in opinion}
+    asked = shown_elsewhere({n: labels[n] for n in said}, groups)
+    high, low = _means(asked, said)
+    return asked, said, high, low <= VAGUE
 
 
 def _means(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@ import pytest
 
 from rbc.learning.doubts import (
     BOUT_DOUBT,
+    as_read,
     over_bouts,
     proofread,
     read_opinions,
@@ -10,6 +11,7 @@ from rbc.learning.doubts import (
     without_doubtful,
     write_opinion,
 )
+from rbc.scoring.labels import with_slack
 
 # Present frames are said to be 5/8 on average, absent ones 3/8: in eighths, so that the means are exact.
 ANNOTATED = np.array([1, 1, 1, 1, 0, 0, 0, 0, -1, -1], np.int8)
@@ -79,14 +81,14 @@ def test_a_bouts_mean_is_of_its_own_frames_and_nothing_outside_bouts():
 
 
 # Two behaviours that never go together and one that goes with either, as two animals show them.
-SHOWN = np.repeat([[1, 0, 0], [0, 0, 0], [1, 0, 1], [0, 1, 1], [0, 1, 0]], 20, axis=0).astype(np.int8)
+SHOWN = np.repeat([[1, 0, 0], [0, 0, 0], [1, 0, 1], [0, 1, 1], [0, 1, 0], [0, 0, 0]], [20] * 5 + [60], axis=0).astype(np.int8)
 ANIMALS = {"a": "F1", "b": "M1"}
 TWO = {"a": SHOWN, "b": SHOWN}
 
 
 def heard(truth: np.ndarray) -> np.ndarray:
-    """A good opinion: 7/8 of what is there, 1/8 of what is not."""
-    return np.where(truth == 1, 0.875, 0.125).astype(np.float16)
+    """A good opinion: 7/8 of what is there, 1/32 of what is not."""
+    return np.where(truth == 1, 0.875, 0.03125).astype(np.float16)
 
 
 def test_a_bout_that_is_called_another_behaviour_which_never_goes_with_it_is_that_ones():
@@ -126,8 +128,20 @@ def test_a_missed_bout_is_not_scored():
 def test_of_what_no_one_is_sure_nothing_is_missed():
     """A rare behaviour of which at most a third is ever said keeps its absent frames, however much they look like it."""
     opinion = {n: (heard(SHOWN) * 3 / 8).astype(np.float16) for n in "ab"}
-    opinion["a"][80:] = 0.375
+    opinion["a"][80:100] = 0.375
     assert all((y == SHOWN).all() for y in proofread(TWO, opinion, ANIMALS).values())
+
+
+@pytest.mark.parametrize("said_of_absent, corrected", [(0.0625, True), (0.25, False)])
+def test_of_a_behaviour_that_is_said_of_absent_frames_too_nothing_is_believed(said_of_absent, corrected):
+    labels, truth = SHOWN.copy(), SHOWN.copy()
+    labels[80:90, 1] = 0  # missed
+    truth[40:60] = [0, 1, 1]  # taken for the first
+    opinion = {"a": heard(truth), "b": heard(SHOWN)}
+    opinion["b"][SHOWN[:, 1] == 0, 1] = said_of_absent
+    got = proofread({"a": labels, "b": SHOWN}, opinion, ANIMALS)["a"]
+    assert (got[80:90, 1] == (-1 if corrected else 0)).all()
+    assert (got[40:60, :2] == ([0, 1] if corrected else [1, 0])).all()
 
 
 @pytest.mark.parametrize("animals", [ANIMALS, dict.fromkeys("ab", "F1")])
@@ -141,7 +155,7 @@ def test_what_a_single_animal_shows_is_neither_doubted_nor_given_away(animals):
 
 
 def test_sessions_without_an_opinion_and_frames_that_nobody_scored_keep_what_they_have():
-    labels = np.where(np.arange(100)[:, None] < 60, SHOWN, -1).astype(np.int8)
+    labels = np.where(np.arange(len(SHOWN))[:, None] < 60, SHOWN, -1).astype(np.int8)
     opinion = np.where(labels < 0, np.nan, heard(SHOWN)).astype(np.float16)
     with np.errstate(all="raise"):
         got = proofread({"a": labels, "b": SHOWN, "c": SHOWN}, {"a": opinion, "b": heard(SHOWN)}, ANIMALS)
@@ -155,6 +169,17 @@ def test_each_annotators_track_is_proofread_on_its_own():
     tracks = {"a": np.stack([SHOWN, wrong]), "b": np.stack([SHOWN, SHOWN])}
     got = proofread(tracks, {n: heard(SHOWN) for n in "ab"}, ANIMALS)
     np.testing.assert_array_equal(got["a"], [SHOWN, SHOWN])
+
+
+def test_training_reads_labels_with_edges_where_the_opinion_puts_them_and_proofread():
+    """Annotated 4 frames late; a third session, of which nothing is said, has frames around its bouts that are not scored."""
+    late, wrong = np.roll(SHOWN, 4, axis=0), SHOWN.copy()
+    wrong[40:60] = [0, 1, 1]
+    opinion = {"a": heard(SHOWN), "b": heard(wrong)}
+    got = as_read({"a": late, "b": late, "c": late}, opinion, ANIMALS | {"c": "F1"}, (8, 2), (4.0, -4.0))
+    np.testing.assert_array_equal(got["a"][4:], SHOWN[4:])  # what was cut off at the beginning stays
+    np.testing.assert_array_equal(got["b"][4:], wrong[4:])
+    np.testing.assert_array_equal(got["c"], with_slack(late, 8, 2))
 
 
 def test_opinions_are_found_as_they_were_left(tmp_path):
