@@ -61,9 +61,8 @@ class Experiment:
 
     @property
     def lateness(self) -> tuple[float, float]:
-        """Frames by which bouts begin before their annotated onset and end after their annotated end, on average."""
-        settings = self.params.finetune.proofread
-        return settings.early_s * self.rate_hz, settings.late_s * self.rate_hz
+        """Seconds by which bouts begin before their annotated onset and end after their annotated end, on average."""
+        return self.params.finetune.proofread.early_s, self.params.finetune.proofread.late_s
 
     def of(self, *roles: str) -> dict[str, Session]:
         """Sessions with one of the roles."""

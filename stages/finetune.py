@@ -58,7 +58,8 @@ def main() -> None:
                 write_opinion(out, name, said)
             slipped = slips(lessons, proofread(lessons, opinion, experiment.animals))
             write_table(out / "slips.csv", table_of(slipped, experiment))
-            lessons = as_read(experiment.lessons, opinion, experiment.animals, experiment.slack, experiment.lateness)
+            lessons = as_read(experiment.lessons, opinion, experiment.animals, experiment.slack, experiment.lateness,
+                              experiment.rate_hz)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
         network, history = finetune(model.network, corpus(lessons), everything, **learning, chance=Chance(params.seed),
                                     scratch=scratch)

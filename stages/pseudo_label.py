@@ -26,7 +26,7 @@ def main() -> None:
     experiment = Experiment.open(params)
     model = load_model(FINETUNED)
     views, opinions = experiment.labels("train"), read_opinions(FINETUNED)
-    views = as_read(views, opinions, experiment.animals, experiment.slack, experiment.lateness)
+    views = as_read(views, opinions, experiment.animals, experiment.slack, experiment.lateness, experiment.rate_hz)
     own, held = experiment.of("train"), experiment.labels("validation")
     asked = {n: experiment.sessions[n] for n in (*own, *held)}
     stride = stride_of(sum(map(len, own.values())))

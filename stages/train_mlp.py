@@ -44,8 +44,8 @@ def main() -> None:
                          f"animals: {labelled}, train_mlp.members: {settings.members}): thresholds need one or the other")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     opinions = read_opinions(FINETUNED)
-    lessons, taught = (as_read(tracks, opinions, experiment.animals, experiment.slack, experiment.lateness)
-                       for tracks in (experiment.lessons, views))
+    reading = opinions, experiment.animals, experiment.slack, experiment.lateness, experiment.rate_hz
+    lessons, taught = (as_read(tracks, *reading) for tracks in (experiment.lessons, views))
     stride = stride_of(sum(map(len, own.values())))
     looked = {n: frames_of(lessons.get(n), len(s), stride) for n, s in own.items()}
     lessons = {n: y[..., looked[n], :] for n, y in lessons.items()}

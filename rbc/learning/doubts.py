@@ -33,11 +33,10 @@ def proofread(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray
 
 
 def as_read(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], groups: Mapping[str, Hashable],
-            slack: tuple[int, int], lateness: tuple[float, float]) -> dict[str, np.ndarray]:
-    """Tracks as training reads them: proofread, with bouts that begin and end where the opinion says, in frames so long
-    before and after the annotated edges as annotators are late on average; where there is no opinion, frames in the
-    slack around bouts are not scored."""
-    edged = with_edges(renamed(labels, opinion, groups), opinion, *lateness)
+            slack: tuple[int, int], lateness: tuple[float, float], rate_hz: float) -> dict[str, np.ndarray]:
+    """Tracks as training reads them: proofread, with bouts that begin and end where the opinion says, as of `with_edges`;
+    where there is no opinion, frames in the slack around bouts are not scored."""
+    edged = with_edges(renamed(labels, opinion, groups), opinion, lateness, rate_hz)
     return without_missed({n: y if n in opinion else with_slack(y, *slack) for n, y in edged.items()}, opinion, groups)
 
 

@@ -3,8 +3,8 @@ every time.
 
 The opinion (T, C) must come from a model that has learnt many edges, so that it has averaged what annotators do. It moves
 each edge of its own, not all together: how late annotators are on average is not to be seen in signals, and is given.
-T frames, C behaviours, A annotators; a track of labels is (T, C) or (A, T, C). An edge moves outwards, in frames, where
-that makes the bout longer.
+T frames, C behaviours, A annotators; a track of labels is (T, C) or (A, T, C). An edge moves outwards where that
+makes the bout longer.
 """
 
 from collections.abc import Mapping
@@ -14,22 +14,23 @@ import numpy as np
 from rbc.scoring.calibration import logit
 from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, bouts
 
-REACH = 20  # frames that an edge may move, either way
-SPREAD = 8.0  # frames: standard deviation of what annotators do
-WEIGHT = 0.3  # of a frame's log odds: neighbouring frames say nearly the same
+REACH_S = 0.4  # that an edge may move, either way
+SPREAD_S = 0.16  # standard deviation of what annotators do
+SAYS_S = 15.0  # log odds count as those of so many independent frames a second: neighbouring ones say nearly the same
 LEAST, MOST = 0.02, 0.98  # what an opinion can say at most
 FEW = 5  # edges from which on their mean is worth heeding
 LEVELS = np.arange(-6.0, 6.1, 0.5)  # of log odds, at which a bout may begin
 
 
-def with_edges(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], early: float,
-               late: float) -> dict[str, np.ndarray]:
-    """Tracks whose bouts begin and end where the opinion changes: by behaviour, on average `early` frames before the
-    annotated onset and `late` frames after the annotated end.
+def with_edges(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], lateness: tuple[float, float],
+               rate_hz: float) -> dict[str, np.ndarray]:
+    """Tracks whose bouts begin and end where the opinion changes: by behaviour, on average so long before the annotated
+    onset and after the annotated end as `lateness` says in s.
 
     opinion: by session, NaN in frames of which nothing is said; sessions without one stay as they are. So does an edge
     beyond which nothing was scored, and what was not scored stays so.
     """
+    reach = round(REACH_S * rate_hz)
     out = {name: y.copy() for name, y in labels.items()}
     said = {n: logit(np.clip(np.nan_to_num(opinion[n].astype(float), nan=0.5), LEAST, MOST)) for n in labels if n in opinion}
     found: dict[int, list[tuple[str, int, int, int]]] = {}
@@ -39,9 +40,9 @@ def with_edges(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarra
     for c, own in found.items():
         scored = {(name, a): _track(labels[name], a)[:, c] for name, a, _, _ in own}
         moves = []
-        for side, wanted in enumerate((early, late)):
-            lines = [_outwards(said[name][:, c], scored[name, a], start, stop, side) for name, a, start, stop in own]
-            moves.append(_moves(*map(np.array, zip(*lines, strict=True)), wanted))
+        for side, wanted_s in enumerate(lateness):
+            lines = [_outwards(said[name][:, c], scored[name, a], start, stop, side, reach) for name, a, start, stop in own]
+            moves.append(_moves(*map(np.array, zip(*lines, strict=True)), wanted_s * rate_hz, rate_hz))
         for name, a, start, stop in own:
             _fill(out[name], a, c, start, stop, ABSENT)
         for (name, a, start, stop), sooner, later in zip(own, *moves, strict=True):
@@ -58,28 +59,30 @@ def _fill(labels: np.ndarray, annotator: int, c: int, start: int, stop: int, sta
     piece[piece != NOT_SCORED] = state
 
 
-def _outwards(said: np.ndarray, scored: np.ndarray, start: int, stop: int, side: int) -> tuple[np.ndarray, int, int]:
-    """Of an edge, the onset (side 0) or the end (1) of a bout: what is said (2 REACH,) of the frames around it, from
+def _outwards(said: np.ndarray, scored: np.ndarray, start: int, stop: int, side: int,
+              reach: int) -> tuple[np.ndarray, int, int]:
+    """Of an edge, the onset (side 0) or the end (1) of a bout: what is said (2 reach,) of the frames around it, from
     within outwards, and how far it may move inwards and outwards."""
-    steps = np.arange(-REACH, REACH)
+    steps = np.arange(-reach, reach)
     rows = stop + steps if side else start - 1 - steps
     there = (rows >= 0) & (rows < len(said))
     line = np.where(there, said[rows.clip(0, len(said) - 1)], 0)
-    free = there[REACH:] & (scored[rows[REACH:].clip(0, len(said) - 1)] == ABSENT)
-    outwards = REACH if free.all() else int(np.argmin(free))
-    return line, min((stop - start - 1) // 2, REACH) if outwards else 0, outwards
+    free = there[reach:] & (scored[rows[reach:].clip(0, len(said) - 1)] == ABSENT)
+    outwards = reach if free.all() else int(np.argmin(free))
+    return line, min((stop - start - 1) // 2, reach) if outwards else 0, outwards
 
 
-def _moves(lines: np.ndarray, inwards: np.ndarray, outwards: np.ndarray, wanted: float) -> np.ndarray:
-    """(N,) frames outwards of N edges, of log odds (N, 2 REACH) around them: at the level at which they are `wanted` on
+def _moves(lines: np.ndarray, inwards: np.ndarray, outwards: np.ndarray, wanted: float, rate_hz: float) -> np.ndarray:
+    """(N,) frames outwards of N edges, of log odds (N, 2 reach) around them: at the level at which they are `wanted` on
     average, as far as they can move."""
-    steps = np.arange(-REACH, REACH + 1)
-    gained = np.pad(lines.cumsum(1), ((0, 0), (1, 0)))  # (N, 2 REACH + 1) by a bout that ends so far out, but for a constant
-    usual = -0.5 * ((steps - wanted) / SPREAD) ** 2
+    reach = lines.shape[1] // 2
+    steps = np.arange(-reach, reach + 1)
+    gained = np.pad(lines.cumsum(1), ((0, 0), (1, 0)))  # (N, 2 reach + 1) by a bout that ends so far out, but for a constant
+    usual = -0.5 * ((steps - wanted) / (SPREAD_S * rate_hz)) ** 2
     closed = (steps < -inwards[:, None]) | (steps > outwards[:, None])
 
     def at(level: float) -> np.ndarray:
-        return steps[np.argmax(np.where(closed, -np.inf, WEIGHT * (gained - level * steps) + usual), 1)]
+        return steps[np.argmax(np.where(closed, -np.inf, SAYS_S / rate_hz * (gained - level * steps) + usual), 1)]
 
     edges = outwards > 0
     if edges.sum() < FEW:

@@ -176,7 +176,7 @@ def test_training_reads_labels_with_edges_where_the_opinion_puts_them_and_proofr
     late, wrong = np.roll(SHOWN, 4, axis=0), SHOWN.copy()
     wrong[40:60] = [0, 1, 1]
     opinion = {"a": heard(SHOWN), "b": heard(wrong)}
-    got = as_read({"a": late, "b": late, "c": late}, opinion, ANIMALS | {"c": "F1"}, (8, 2), (4.0, -4.0))
+    got = as_read({"a": late, "b": late, "c": late}, opinion, ANIMALS | {"c": "F1"}, (8, 2), (0.08, -0.08), 50.0)
     np.testing.assert_array_equal(got["a"][4:], SHOWN[4:])  # what was cut off at the beginning stays
     np.testing.assert_array_equal(got["b"][4:], wrong[4:])
     np.testing.assert_array_equal(got["c"], with_slack(late, 8, 2))
