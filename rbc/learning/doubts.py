@@ -130,11 +130,11 @@ def _asked(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], 
 
 
 def _means(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(C,) each: mean of what is said of present and of absent frames of all sessions; NaN, which nothing reaches, where
-    there are none."""
+    """(C,) each: mean of what is said of present and of absent frames of all sessions, as far as anything is; NaN, which
+    nothing reaches, where there are none."""
     columns = ([x.reshape(-1, x.shape[-1]) for x in np.broadcast_arrays(opinion[n], y)] for n, y in labels.items())
     said, pooled = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return tuple(_mean_where(said, pooled == state) for state in (PRESENT, ABSENT))
+    return tuple(_mean_where(said, (pooled == state) & ~np.isnan(said)) for state in (PRESENT, ABSENT))
 
 
 def _mean_where(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

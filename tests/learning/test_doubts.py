@@ -182,6 +182,15 @@ def test_training_reads_labels_with_edges_where_the_opinion_puts_them_and_proofr
     np.testing.assert_array_equal(got["c"], with_slack(late, 8, 2))
 
 
+def test_frames_of_which_nothing_is_said_count_for_nothing():
+    """Where one behaviour alone was scored, the slack around its bouts was in nobody's lesson."""
+    labels = SHOWN[:, 2:]
+    opinion = {n: heard(labels) for n in "ab"}
+    opinion["a"][5:15], opinion["b"][30:40] = 0.875, np.nan
+    got = as_read({"a": labels, "b": labels}, opinion, ANIMALS, (8, 2), (0.0, 0.0), 50.0)
+    assert np.flatnonzero(got["a"] == -1).tolist() == [*range(5, 15)] and (got["b"] == labels).all()
+
+
 def test_opinions_are_found_as_they_were_left(tmp_path):
     assert read_opinions(tmp_path) == {}
     said = heard(SHOWN)
