@@ -60,9 +60,11 @@ class Experiment:
         return round(settings.onset_slack_s * self.rate_hz), round(settings.offset_slack_s * self.rate_hz)
 
     @property
-    def lateness(self) -> tuple[float, float]:
-        """Seconds by which bouts begin before their annotated onset and end after their annotated end, on average."""
-        return self.params.finetune.proofread.early_s, self.params.finetune.proofread.late_s
+    def lateness(self) -> tuple[float, float, float]:
+        """Seconds by which bouts begin before their annotated onset and end after their annotated end, on average, and by
+        which annotators scatter."""
+        settings = self.params.finetune.proofread
+        return settings.early_s, settings.late_s, settings.spread_s
 
     def of(self, *roles: str) -> dict[str, Session]:
         """Sessions with one of the roles."""

@@ -149,6 +149,7 @@ class Proofread(Section):
     steps: StepsIfAny
     early_s: Annotated[float, Field(ge=-0.4, le=0.4)]
     late_s: Annotated[float, Field(ge=-0.4, le=0.4)]
+    spread_s: NotNegative
     n_cycles: Count
     members: Count
     epochs: Count

@@ -90,10 +90,10 @@ def opinion_of(model: Model, lessons: Mapping[str, np.ndarray], experiment: Expe
 
     _, said, _ = self_train(
         encoded(), rows, {n: y[..., rows[n], :] for n, y in lessons.items()}, {}, experiment.animals,
-        **settings.proofread.model_dump(exclude={"steps", "early_s", "late_s"}), hidden_dim=experiment.params.model.hidden_dim,
-        causal=model.recipe.causal, batch_size=MLP_BATCH, lr=settings.lr, weight_decay=settings.weight_decay,
-        balance=settings.balance, negative_focus=settings.negative_focus, pseudo_weight=0.0, chance=chance,
-        scratch=scratch, title="proofread",
+        **settings.proofread.model_dump(exclude={"steps", "early_s", "late_s", "spread_s"}),
+        hidden_dim=experiment.params.model.hidden_dim, causal=model.recipe.causal, batch_size=MLP_BATCH, lr=settings.lr,
+        weight_decay=settings.weight_decay, balance=settings.balance, negative_focus=settings.negative_focus,
+        pseudo_weight=0.0, chance=chance, scratch=scratch, title="proofread",
     )
     opinion = {}
     for name, session in sessions.items():

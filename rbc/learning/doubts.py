@@ -33,11 +33,12 @@ def proofread(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray
 
 
 def as_read(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], groups: Mapping[str, Hashable],
-            slack: tuple[int, int], lateness: tuple[float, float], rate_hz: float) -> dict[str, np.ndarray]:
+            slack: tuple[int, int], lateness: tuple[float, float, float], rate_hz: float) -> dict[str, np.ndarray]:
     """Tracks as training reads them: proofread, with bouts that begin and end where the opinion says, as of `with_edges`;
-    where there is no opinion, frames in the slack around bouts are not scored."""
-    edged = with_edges(renamed(labels, opinion, groups), opinion, lateness, rate_hz)
-    return without_missed({n: y if n in opinion else with_slack(y, *slack) for n, y in edged.items()}, opinion, groups)
+    where there is no opinion, or annotators do not scatter, frames in the slack around bouts are not scored."""
+    moving = opinion if lateness[2] else {}
+    edged = with_edges(renamed(labels, opinion, groups), moving, lateness, rate_hz)
+    return without_missed({n: y if n in moving else with_slack(y, *slack) for n, y in edged.items()}, opinion, groups)
 
 
 def renamed(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],

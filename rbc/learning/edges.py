@@ -15,21 +15,21 @@ from rbc.scoring.calibration import logit
 from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, bouts
 
 REACH_S = 0.4  # that an edge may move, either way
-SPREAD_S = 0.16  # standard deviation of what annotators do
 SAYS_S = 15.0  # log odds count as those of so many independent frames a second: neighbouring ones say nearly the same
 LEAST, MOST = 0.02, 0.98  # what an opinion can say at most
 FEW = 5  # edges from which on their mean is worth heeding
 LEVELS = np.arange(-6.0, 6.1, 0.5)  # of log odds, at which a bout may begin
 
 
-def with_edges(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], lateness: tuple[float, float],
-               rate_hz: float) -> dict[str, np.ndarray]:
+def with_edges(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],
+               lateness: tuple[float, float, float], rate_hz: float) -> dict[str, np.ndarray]:
     """Tracks whose bouts begin and end where the opinion changes: by behaviour, on average so long before the annotated
-    onset and after the annotated end as `lateness` says in s.
+    onset and after the annotated end as `lateness` says in s, whose third part is by how much annotators scatter.
 
     opinion: by session, NaN in frames of which nothing is said; sessions without one stay as they are. So does an edge
     beyond which nothing was scored, and what was not scored stays so.
     """
+    *usual_s, spread_s = lateness
     reach = round(REACH_S * rate_hz)
     out = {name: y.copy() for name, y in labels.items()}
     said = {n: logit(np.clip(np.nan_to_num(opinion[n].astype(float), nan=0.5), LEAST, MOST)) for n in labels if n in opinion}
@@ -40,9 +40,10 @@ def with_edges(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarra
     for c, own in found.items():
         scored = {(name, a): _track(labels[name], a)[:, c] for name, a, _, _ in own}
         moves = []
-        for side, wanted_s in enumerate(lateness):
+        for side, wanted_s in enumerate(usual_s):
             lines = [_outwards(said[name][:, c], scored[name, a], start, stop, side, reach) for name, a, start, stop in own]
-            moves.append(_moves(*map(np.array, zip(*lines, strict=True)), wanted_s * rate_hz, rate_hz))
+            moves.append(_moves(*map(np.array, zip(*lines, strict=True)), wanted_s * rate_hz, spread_s * rate_hz,
+                                SAYS_S / rate_hz))
         for name, a, start, stop in own:
             _fill(out[name], a, c, start, stop, ABSENT)
         for (name, a, start, stop), sooner, later in zip(own, *moves, strict=True):
@@ -72,17 +73,18 @@ def _outwards(said: np.ndarray, scored: np.ndarray, start: int, stop: int, side:
     return line, min((stop - start - 1) // 2, reach) if outwards else 0, outwards
 
 
-def _moves(lines: np.ndarray, inwards: np.ndarray, outwards: np.ndarray, wanted: float, rate_hz: float) -> np.ndarray:
+def _moves(lines: np.ndarray, inwards: np.ndarray, outwards: np.ndarray, wanted: float, spread: float,
+           weight: float) -> np.ndarray:
     """(N,) frames outwards of N edges, of log odds (N, 2 reach) around them: at the level at which they are `wanted` on
-    average, as far as they can move."""
+    average, as far as they can move, give or take their `spread`."""
     reach = lines.shape[1] // 2
     steps = np.arange(-reach, reach + 1)
     gained = np.pad(lines.cumsum(1), ((0, 0), (1, 0)))  # (N, 2 reach + 1) by a bout that ends so far out, but for a constant
-    usual = -0.5 * ((steps - wanted) / (SPREAD_S * rate_hz)) ** 2
+    usual = -0.5 * ((steps - wanted) / spread) ** 2
     closed = (steps < -inwards[:, None]) | (steps > outwards[:, None])
 
     def at(level: float) -> np.ndarray:
-        return steps[np.argmax(np.where(closed, -np.inf, SAYS_S / rate_hz * (gained - level * steps) + usual), 1)]
+        return steps[np.argmax(np.where(closed, -np.inf, weight * (gained - level * steps) + usual), 1)]
 
     edges = outwards > 0
     if edges.sum() < FEW:

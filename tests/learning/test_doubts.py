@@ -176,10 +176,12 @@ def test_training_reads_labels_with_edges_where_the_opinion_puts_them_and_proofr
     late, wrong = np.roll(SHOWN, 4, axis=0), SHOWN.copy()
     wrong[40:60] = [0, 1, 1]
     opinion = {"a": heard(SHOWN), "b": heard(wrong)}
-    got = as_read({"a": late, "b": late, "c": late}, opinion, ANIMALS | {"c": "F1"}, (8, 2), (0.08, -0.08), 50.0)
+    got = as_read({"a": late, "b": late, "c": late}, opinion, ANIMALS | {"c": "F1"}, (8, 2), (0.08, -0.08, 0.16), 50.0)
     np.testing.assert_array_equal(got["a"][4:], SHOWN[4:])  # what was cut off at the beginning stays
     np.testing.assert_array_equal(got["b"][4:], wrong[4:])
     np.testing.assert_array_equal(got["c"], with_slack(late, 8, 2))
+    staying = as_read({"a": late}, opinion, ANIMALS, (8, 2), (0.08, -0.08, 0.0), 50.0)["a"]
+    assert ((staying == 1) == (late == 1)).all() and ((staying == -1) >= (with_slack(late, 8, 2) == -1)).all()
 
 
 def test_frames_of_which_nothing_is_said_count_for_nothing():
@@ -187,7 +189,7 @@ def test_frames_of_which_nothing_is_said_count_for_nothing():
     labels = SHOWN[:, 2:]
     opinion = {n: heard(labels) for n in "ab"}
     opinion["a"][5:15], opinion["b"][30:40] = 0.875, np.nan
-    got = as_read({"a": labels, "b": labels}, opinion, ANIMALS, (8, 2), (0.0, 0.0), 50.0)
+    got = as_read({"a": labels, "b": labels}, opinion, ANIMALS, (8, 2), (0.0, 0.0, 0.16), 50.0)
     assert np.flatnonzero(got["a"] == -1).tolist() == [*range(5, 15)] and (got["b"] == labels).all()
 
 

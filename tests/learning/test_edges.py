@@ -4,7 +4,7 @@ import pytest
 from rbc.learning.edges import FEW, with_edges
 
 RATE_HZ = 50.0
-LATE = (0.08, 0.02)  # s: bouts begin 4 frames before their annotated onset and end 1 after, on average
+LATE = (0.08, 0.02, 0.16)  # s: bouts begin 4 frames before their annotated onset and end 1 after, give or take 8
 REACH = 20  # frames
 
 
@@ -60,14 +60,14 @@ def test_an_edge_beyond_which_nothing_was_scored_stays_and_what_was_not_scored_s
     labels = track([(0, 40), (100, 140), (960, 1000)])
     labels[85:100], labels[150:160] = -1, -1
     longer = heard(track([(0, 60), (80, 170), (940, 1000)]))
-    got = with_edges({"a": labels}, {"a": longer}, (0.0, 0.0), RATE_HZ)["a"]
+    got = with_edges({"a": labels}, {"a": longer}, (0.0, 0.0, 0.16), RATE_HZ)["a"]
     assert edges_of(got) == [(0, 60), (100, 150), (940, 1000)]
     assert ((got == -1) == (labels == -1)).all()
 
 
 def test_no_bout_vanishes_and_none_moves_beyond_its_reach():
     labels, elsewhere = track([(100, 103), (500, 580)]), heard(track([(300, 340)]))
-    got = edges_of(with_edges({"a": labels}, {"a": elsewhere}, (0.0, 0.0), RATE_HZ)["a"])
+    got = edges_of(with_edges({"a": labels}, {"a": elsewhere}, (0.0, 0.0, 0.16), RATE_HZ)["a"])
     assert got == [(101, 102), (500 + REACH, 580 - REACH)]
 
 
