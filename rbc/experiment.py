@@ -9,6 +9,7 @@ import torch
 from rbc.outputs import fingerprint, scratch
 from rbc.params import Params
 from rbc.recordings.session import NOT_SCORED, Session, load_sessions
+from rbc.scoring.labels import Habits
 from rbc.scoring.splits import assign, view
 from rbc.signals import Recipe
 
@@ -60,11 +61,10 @@ class Experiment:
         return round(settings.onset_slack_s * self.rate_hz), round(settings.offset_slack_s * self.rate_hz)
 
     @property
-    def lateness(self) -> tuple[float, float, float]:
-        """Seconds by which bouts begin before their annotated onset and end after their annotated end, on average, and by
-        which annotators scatter."""
+    def habits(self) -> Habits:
+        """How annotators set edges, as far as params tell."""
         settings = self.params.finetune.proofread
-        return settings.early_s, settings.late_s, settings.spread_s
+        return Habits(self.rate_hz, settings.early_s, settings.late_s, settings.spread_s, self.slack)
 
     def of(self, *roles: str) -> dict[str, Session]:
         """Sessions with one of the roles."""

@@ -155,6 +155,11 @@ class Proofread(Section):
     epochs: Count
     windows: tuple[Count, ...]
 
+    @property
+    def learning(self) -> dict:
+        """What `rbc.learning.selftraining.self_train` takes of this section."""
+        return self.model_dump(exclude={"steps", "early_s", "late_s", "spread_s"})
+
 
 class Finetune(Supervised):
     proofread: Proofread

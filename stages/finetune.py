@@ -58,8 +58,7 @@ def main() -> None:
                 write_opinion(out, name, said)
             slipped = slips(lessons, proofread(lessons, opinion, experiment.animals))
             write_table(out / "slips.csv", table_of(slipped, experiment))
-            lessons = as_read(experiment.lessons, opinion, experiment.animals, experiment.slack, experiment.lateness,
-                              experiment.rate_hz)
+            lessons = as_read(experiment.lessons, opinion, experiment.animals, experiment.habits)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
         network, history = finetune(model.network, corpus(lessons), everything, **learning, chance=Chance(params.seed),
                                     scratch=scratch)
@@ -90,7 +89,7 @@ def opinion_of(model: Model, lessons: Mapping[str, np.ndarray], experiment: Expe
 
     _, said, _ = self_train(
         encoded(), rows, {n: y[..., rows[n], :] for n, y in lessons.items()}, {}, experiment.animals,
-        **settings.proofread.model_dump(exclude={"steps", "early_s", "late_s", "spread_s"}),
+        **settings.proofread.learning,
         hidden_dim=experiment.params.model.hidden_dim, causal=model.recipe.causal, batch_size=MLP_BATCH, lr=settings.lr,
         weight_decay=settings.weight_decay, balance=settings.balance, negative_focus=settings.negative_focus,
         pseudo_weight=0.0, chance=chance, scratch=scratch, title="proofread",

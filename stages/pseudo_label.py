@@ -25,8 +25,7 @@ def main() -> None:
     params = load()
     experiment = Experiment.open(params)
     model = load_model(FINETUNED)
-    views, opinions = experiment.labels("train"), read_opinions(FINETUNED)
-    views = as_read(views, opinions, experiment.animals, experiment.slack, experiment.lateness, experiment.rate_hz)
+    views = as_read(experiment.labels("train"), read_opinions(FINETUNED), experiment.animals, experiment.habits)
     own, held = experiment.of("train"), experiment.labels("validation")
     asked = {n: experiment.sessions[n] for n in (*own, *held)}
     stride = stride_of(sum(map(len, own.values())))

@@ -43,8 +43,7 @@ def main() -> None:
         raise SplitError("split.validation names nobody, and no member of the MLP leaves an animal out (labelled training "
                          f"animals: {labelled}, train_mlp.members: {settings.members}): thresholds need one or the other")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
-    opinions = read_opinions(FINETUNED)
-    reading = opinions, experiment.animals, experiment.slack, experiment.lateness, experiment.rate_hz
+    reading = read_opinions(FINETUNED), experiment.animals, experiment.habits
     lessons, taught = (as_read(tracks, *reading) for tracks in (experiment.lessons, views))
     stride = stride_of(sum(map(len, own.values())))
     looked = {n: frames_of(lessons.get(n), len(s), stride) for n, s in own.items()}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rbc.learning.edges import with_edges
-from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, bouts, shown_elsewhere, with_slack
+from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, Habits, bouts, shown_elsewhere, with_slack
 
 OPINION = "opinion"
 BOUT_DOUBT = 0.3  # of the way from what is said of absent frames to what is said of present ones
@@ -33,12 +33,13 @@ def proofread(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray
 
 
 def as_read(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], groups: Mapping[str, Hashable],
-            slack: tuple[int, int], lateness: tuple[float, float, float], rate_hz: float) -> dict[str, np.ndarray]:
+            habits: Habits) -> dict[str, np.ndarray]:
     """Tracks as training reads them: proofread, with bouts that begin and end where the opinion says, as of `with_edges`;
     where there is no opinion, or annotators do not scatter, frames in the slack around bouts are not scored."""
-    moving = opinion if lateness[2] else {}
-    edged = with_edges(renamed(labels, opinion, groups), moving, lateness, rate_hz)
-    return without_missed({n: y if n in moving else with_slack(y, *slack) for n, y in edged.items()}, opinion, groups)
+    moving = opinion if habits.spread_s else {}
+    edged = with_edges(renamed(labels, opinion, groups), moving, habits)
+    edged = {n: y if n in moving else with_slack(y, *habits.slack) for n, y in edged.items()}
+    return without_missed(edged, opinion, groups)
 
 
 def renamed(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rbc.scoring.calibration import logit
-from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, bouts
+from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, Habits, bouts
 
 REACH_S = 0.4  # that an edge may move, either way
 SAYS_S = 15.0  # log odds count as those of so many independent frames a second: neighbouring ones say nearly the same
@@ -21,15 +21,14 @@ FEW = 5  # edges from which on their mean is worth heeding
 LEVELS = np.arange(-6.0, 6.1, 0.5)  # of log odds, at which a bout may begin
 
 
-def with_edges(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],
-               lateness: tuple[float, float, float], rate_hz: float) -> dict[str, np.ndarray]:
+def with_edges(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], habits: Habits) -> dict[str, np.ndarray]:
     """Tracks whose bouts begin and end where the opinion changes: by behaviour, on average so long before the annotated
-    onset and after the annotated end as `lateness` says in s, whose third part is by how much annotators scatter.
+    onset and after the annotated end as annotators are late.
 
     opinion: by session, NaN in frames of which nothing is said; sessions without one stay as they are. So does an edge
     beyond which nothing was scored, and what was not scored stays so.
     """
-    *usual_s, spread_s = lateness
+    rate_hz, spread = habits.rate_hz, habits.spread_s * habits.rate_hz
     reach = round(REACH_S * rate_hz)
     out = {name: y.copy() for name, y in labels.items()}
     said = {n: logit(np.clip(np.nan_to_num(opinion[n].astype(float), nan=0.5), LEAST, MOST)) for n in labels if n in opinion}
@@ -40,10 +39,9 @@ def with_edges(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarra
     for c, own in found.items():
         scored = {(name, a): _track(labels[name], a)[:, c] for name, a, _, _ in own}
         moves = []
-        for side, wanted_s in enumerate(usual_s):
+        for side, wanted_s in enumerate((habits.early_s, habits.late_s)):
             lines = [_outwards(said[name][:, c], scored[name, a], start, stop, side, reach) for name, a, start, stop in own]
-            moves.append(_moves(*map(np.array, zip(*lines, strict=True)), wanted_s * rate_hz, spread_s * rate_hz,
-                                SAYS_S / rate_hz))
+            moves.append(_moves(*map(np.array, zip(*lines, strict=True)), wanted_s * rate_hz, spread, SAYS_S / rate_hz))
         for name, a, start, stop in own:
             _fill(out[name], a, c, start, stop, ABSENT)
         for (name, a, start, stop), sooner, later in zip(own, *moves, strict=True):

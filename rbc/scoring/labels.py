@@ -4,12 +4,25 @@ T frames, C behaviours, A annotators. A track is (T, C), or (A, T, C) where each
 """
 
 from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from rbc.scoring.bouts import find_bouts
 
 PRESENT, ABSENT, NOT_SCORED = 1, 0, -1
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How annotators set edges: bouts begin `early_s` before the annotated onset and end `late_s` after the annotated end,
+    on average, give or take `spread_s`; 0 where they annotate frame by frame, and edges stay. Where edges are not moved,
+    `slack` frames before an onset and after an end are not scored."""
+    rate_hz: float
+    early_s: float
+    late_s: float
+    spread_s: float
+    slack: tuple[int, int] = (0, 0)
 
 
 def prevalence(tracks: Mapping[str, np.ndarray]) -> np.ndarray:

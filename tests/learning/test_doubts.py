@@ -11,7 +11,7 @@ from rbc.learning.doubts import (
     without_doubtful,
     write_opinion,
 )
-from rbc.scoring.labels import with_slack
+from rbc.scoring.labels import Habits, with_slack
 
 # Present frames are said to be 5/8 on average, absent ones 3/8: in eighths, so that the means are exact.
 ANNOTATED = np.array([1, 1, 1, 1, 0, 0, 0, 0, -1, -1], np.int8)
@@ -176,11 +176,11 @@ def test_training_reads_labels_with_edges_where_the_opinion_puts_them_and_proofr
     late, wrong = np.roll(SHOWN, 4, axis=0), SHOWN.copy()
     wrong[40:60] = [0, 1, 1]
     opinion = {"a": heard(SHOWN), "b": heard(wrong)}
-    got = as_read({"a": late, "b": late, "c": late}, opinion, ANIMALS | {"c": "F1"}, (8, 2), (0.08, -0.08, 0.16), 50.0)
+    got = as_read({"a": late, "b": late, "c": late}, opinion, ANIMALS | {"c": "F1"}, Habits(50.0, 0.08, -0.08, 0.16, (8, 2)))
     np.testing.assert_array_equal(got["a"][4:], SHOWN[4:])  # what was cut off at the beginning stays
     np.testing.assert_array_equal(got["b"][4:], wrong[4:])
     np.testing.assert_array_equal(got["c"], with_slack(late, 8, 2))
-    staying = as_read({"a": late}, opinion, ANIMALS, (8, 2), (0.08, -0.08, 0.0), 50.0)["a"]
+    staying = as_read({"a": late}, opinion, ANIMALS, Habits(50.0, 0.08, -0.08, 0.0, (8, 2)))["a"]
     assert ((staying == 1) == (late == 1)).all() and ((staying == -1) >= (with_slack(late, 8, 2) == -1)).all()
 
 
@@ -189,7 +189,7 @@ def test_frames_of_which_nothing_is_said_count_for_nothing():
     labels = SHOWN[:, 2:]
     opinion = {n: heard(labels) for n in "ab"}
     opinion["a"][5:15], opinion["b"][30:40] = 0.875, np.nan
-    got = as_read({"a": labels, "b": labels}, opinion, ANIMALS, (8, 2), (0.0, 0.0, 0.16), 50.0)
+    got = as_read({"a": labels, "b": labels}, opinion, ANIMALS, Habits(50.0, 0.0, 0.0, 0.16, (8, 2)))
     assert np.flatnonzero(got["a"] == -1).tolist() == [*range(5, 15)] and (got["b"] == labels).all()
 
 
