@@ -147,6 +147,7 @@ class Supervised(Optimised):
 
 class Proofread(Section):
     steps: StepsIfAny
+    trees: StepsIfAny
     early_s: Annotated[float, Field(ge=-0.4, le=0.4)]
     late_s: Annotated[float, Field(ge=-0.4, le=0.4)]
     spread_s: NotNegative
@@ -158,7 +159,7 @@ class Proofread(Section):
     @property
     def learning(self) -> dict:
         """What `rbc.learning.selftraining.self_train` takes of this section."""
-        return self.model_dump(exclude={"steps", "early_s", "late_s", "spread_s"})
+        return self.model_dump(exclude={"steps", "trees", "early_s", "late_s", "spread_s"})
 
 
 class Finetune(Supervised):

@@ -10,10 +10,12 @@ import pandas as pd
 
 from rbc.artifacts import Model, load_model, save_adapters, save_network
 from rbc.experiment import ALIGNED, Experiment
+from rbc.features import session_features
 from rbc.inference import Encoded, encode
 from rbc.learning.augment import Augmentation
+from rbc.learning.blind import blind_opinion
 from rbc.learning.crops import Corpus
-from rbc.learning.doubts import as_read, proofread, slips, write_opinion
+from rbc.learning.doubts import Opinions, as_read, proofread, slips
 from rbc.learning.finetuning import finetune
 from rbc.learning.pretraining import history_rows
 from rbc.learning.ranks import leads, together
@@ -53,12 +55,12 @@ def main() -> None:
             first, _ = finetune(
                 copy.deepcopy(model.network), corpus(lessons), None, **learning | {"steps": settings.proofread.steps},
                 chance=chance, scratch=scratch / "proofread", name="proofread")
-            opinion = opinion_of(replace(model, network=first), lessons, experiment, chance, scratch / "proofread" / "mlp")
-            for name, said in opinion.items():
-                write_opinion(out, name, said)
-            slipped = slips(lessons, proofread(lessons, opinion, experiment.animals))
+            learnt = opinion_of(replace(model, network=first), lessons, experiment, chance, scratch / "proofread" / "mlp")
+            opinions = Opinions(learnt, blind_of(experiment) if settings.proofread.trees else {})
+            opinions.write(out)
+            slipped = slips(lessons, proofread(lessons, opinions, experiment.animals))
             write_table(out / "slips.csv", table_of(slipped, experiment))
-            lessons = as_read(experiment.lessons, opinion, experiment.animals, experiment.habits)
+            lessons = as_read(experiment.lessons, opinions, experiment.animals, experiment.habits)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
         network, history = finetune(model.network, corpus(lessons), everything, **learning, chance=Chance(params.seed),
                                     scratch=scratch)
@@ -100,6 +102,14 @@ def opinion_of(model: Model, lessons: Mapping[str, np.ndarray], experiment: Expe
         opinion[name] = np.full((len(session), len(experiment.behaviours)), np.nan, np.float16)
         opinion[name][rows[name]] = (heads[name] + members) / 2
     return opinion
+
+
+def blind_of(experiment: Experiment) -> dict[str, np.ndarray]:
+    """What a forest says (T, C) f2 of labelled frames that it has not learnt, as of `blind_opinion`."""
+    settings, labels = experiment.params.finetune.proofread, experiment.labels("train")
+    features = {name: session_features(experiment.sessions[name], experiment.recipe) for name in labels}
+    return blind_opinion(features, labels, rate_hz=experiment.rate_hz, trees=settings.trees, windows=settings.windows,
+                         seed=experiment.params.seed)
 
 
 def f1_of(model: Model, experiment: Experiment) -> dict | None:

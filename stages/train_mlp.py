@@ -11,7 +11,7 @@ from rbc.artifacts import load_model
 from rbc.classifier import Classifier
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode, feature_range, fit_class_map, scaled_features
-from rbc.learning.doubts import as_read, read_opinions
+from rbc.learning.doubts import Opinions, as_read
 from rbc.learning.pseudo import frames_of, stride_of
 from rbc.learning.ranks import leads, together
 from rbc.learning.selftraining import Opinion, self_train
@@ -43,7 +43,7 @@ def main() -> None:
         raise SplitError("split.validation names nobody, and no member of the MLP leaves an animal out (labelled training "
                          f"animals: {labelled}, train_mlp.members: {settings.members}): thresholds need one or the other")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
-    reading = read_opinions(FINETUNED), experiment.animals, experiment.habits
+    reading = Opinions.read(FINETUNED), experiment.animals, experiment.habits
     lessons, taught = (as_read(tracks, *reading) for tracks in (experiment.lessons, views))
     stride = stride_of(sum(map(len, own.values())))
     looked = {n: frames_of(lessons.get(n), len(s), stride) for n, s in own.items()}

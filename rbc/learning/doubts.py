@@ -7,6 +7,7 @@ annotators; a track of labels is (T, C) or (A, T, C).
 
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,45 +22,75 @@ UNLIKELY, LIKELY = 0.3, 0.4  # of a bout that is another behaviour's: what is sa
 VAGUE = 0.15  # the most that may be said of absent frames on average of a behaviour that others are corrected to
 
 
-def proofread(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],
-              groups: Mapping[str, Hashable]) -> dict[str, np.ndarray]:
-    """Tracks without what the opinion calls slips: `renamed`, and `without_missed`.
+class Opinions(NamedTuple):
+    """What is said (T, C) of labelled sessions, by name; NaN in frames that nobody scored."""
 
-    opinion: of the labelled sessions, NaN in frames that nobody scored; sessions without one keep their labels. groups:
-    animal of every session; what a single one shows is not doubted. Of a behaviour that is said of absent frames all the
-    time nothing is believed.
+    learnt: Mapping[str, np.ndarray]  # by a model that has learnt the labels: it knows every animal, and where edges are
+    blind: Mapping[str, np.ndarray] = {}  # by one that has not learnt the frame it speaks of; NaN of what it does not know
+
+    def write(self, folder: Path) -> None:
+        """Save them, as f2."""
+        (folder / OPINION).mkdir(exist_ok=True)
+        for name, said in self.learnt.items():
+            blind = {"blind": self.blind[name].astype(np.float16)} if name in self.blind else {}
+            np.savez(folder / OPINION / f"{name}.npz", learnt=said.astype(np.float16), **blind)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Opinions":
+        """What `write` left in a folder; nothing where no labels were proofread."""
+        found = {}
+        for path in sorted((folder / OPINION).glob("*.npz")):
+            with np.load(path, allow_pickle=False) as file:
+                found[path.stem] = dict(file)
+        return cls(*({n: said[who] for n, said in found.items() if who in said} for who in cls._fields))
+
+
+def proofread(labels: Mapping[str, np.ndarray], opinions: Opinions, groups: Mapping[str, Hashable]) -> dict[str, np.ndarray]:
+    """Tracks without what the opinions call slips: `renamed`, and `without_missed`.
+
+    Sessions without an opinion keep their labels. groups: animal of every session; what a single one shows is not
+    doubted. Of a behaviour that is said of absent frames all the time nothing is believed.
     """
-    return without_missed(renamed(labels, opinion, groups), opinion, groups)
+    return without_missed(renamed(labels, opinions, groups), opinions.learnt, groups)
 
 
-def as_read(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], groups: Mapping[str, Hashable],
+def as_read(labels: Mapping[str, np.ndarray], opinions: Opinions, groups: Mapping[str, Hashable],
             habits: Habits) -> dict[str, np.ndarray]:
     """Tracks as training reads them: proofread, with bouts that begin and end where the opinion says, as of `with_edges`;
     where there is no opinion, or annotators do not scatter, frames in the slack around bouts are not scored."""
-    moving = opinion if habits.spread_s else {}
-    edged = with_edges(renamed(labels, opinion, groups), moving, habits)
+    moving = opinions.learnt if habits.spread_s else {}
+    edged = with_edges(renamed(labels, opinions, groups), moving, habits)
     edged = {n: y if n in moving else with_slack(y, *habits.slack) for n, y in edged.items()}
-    return without_missed(edged, opinion, groups)
+    return without_missed(edged, opinions.learnt, groups)
 
 
-def renamed(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],
-            groups: Mapping[str, Hashable]) -> dict[str, np.ndarray]:
-    """Tracks in which a bout that is called another behaviour, which hardly ever goes with the annotated one, is that
-    behaviour's; as of `proofread`."""
-    if not labels.keys() & opinion.keys():
+def renamed(labels: Mapping[str, np.ndarray], opinions: Opinions, groups: Mapping[str, Hashable]) -> dict[str, np.ndarray]:
+    """Tracks in which a bout that is `called_otherwise` is given to those behaviours, where they hardly ever go with the
+    annotated one; as of `proofread`."""
+    if not labels.keys() & opinions.learnt.keys():
         return dict(labels)
-    asked, said, _, clear = _asked(labels, opinion, groups)
+    asked, said, _, clear = _asked(labels, opinions.learnt, groups)
     apart, out = _apart(asked), dict(labels)
     for name, y in asked.items():
         out[name] = labels[name].copy()
         tracks, shown = (x.reshape(-1, *said[name].shape) for x in (out[name], y))
+        blind = opinions.blind.get(name, said[name])
+        blind = np.where(np.isnan(blind), said[name], blind)
         for a, c, start, stop in bouts(y):
-            heard, here = said[name][start:stop].mean(0, dtype=np.float32), shown[a, start:stop]  # (C,), (t, C)
-            other = clear & apart[c] & (heard > LIKELY) & (here == ABSENT).any(0) & ~(here == PRESENT).any(0)
-            if heard[c] < UNLIKELY and other.any():
+            heard, unbiased, here = said[name][start:stop], blind[start:stop], shown[a, start:stop]  # (t, C)
+            other = clear & apart[c] & (here == ABSENT).any(0) & ~(here == PRESENT).any(0)
+            other &= called_otherwise(c, *(x.mean(0, dtype=np.float32) for x in (heard, unbiased)))
+            if other.any():
                 tracks[a, start:stop, c] = ABSENT
                 tracks[a, start:stop][other & (here == ABSENT)] = PRESENT
     return out
+
+
+def called_otherwise(c: int, learnt: np.ndarray, blind: np.ndarray) -> np.ndarray:
+    """(C,) bool: what a bout of behaviour c is called instead, by what is said of it (C,): by both on average, or by who
+    has not learnt it, where who has does not find that unlikely."""
+    both, alone = ((said > LIKELY) & (said[c] < UNLIKELY) for said in ((learnt + blind) / 2, blind))
+    return both | alone & (learnt > UNLIKELY)
 
 
 def without_missed(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],
@@ -105,21 +136,6 @@ def over_bouts(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     for a, c, start, stop in bouts(labels):
         tracks[a, start:stop, c] = values[start:stop, c].mean()
     return out
-
-
-def write_opinion(folder: Path, name: str, opinion: np.ndarray) -> None:
-    """Save what is said (T, C) f2 of a session."""
-    (folder / OPINION).mkdir(exist_ok=True)
-    np.savez(folder / OPINION / f"{name}.npz", opinion=opinion)
-
-
-def read_opinions(folder: Path) -> dict[str, np.ndarray]:
-    """What `write_opinion` left in a folder, by session; nothing where no labels were proofread."""
-    found = {}
-    for path in sorted((folder / OPINION).glob("*.npz")):
-        with np.load(path, allow_pickle=False) as file:
-            found[path.stem] = file["opinion"]
-    return found
 
 
 def _asked(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], groups: Mapping[str, Hashable]) -> tuple:

@@ -13,7 +13,7 @@ import torch
 
 from rbc.device import placed
 from rbc.inference import Encoded
-from rbc.learning.doubts import proofread, without_doubtful
+from rbc.learning.doubts import Opinions, proofread, without_doubtful
 from rbc.learning.frameset import FrameSet
 from rbc.learning.mlp import WindowMlp, second_opinion, train_mlp
 from rbc.learning.pretraining import history_rows
@@ -76,7 +76,7 @@ def self_train(encoded: Iterable[tuple[str, Encoded]], looked: Mapping[str, np.n
         opinion = dict(zip(looked, np.split(second_opinion(mlp, gathered, left_out), ends), strict=True))
         if left_out.any() and cycle + 1 < n_cycles:  # what one has learnt one does not doubt
             heard = {n: mean_of_heads(opinion[n], there[n]) for n in labels}
-            read = proofread(labels, heard, groups)
+            read = proofread(labels, Opinions(heard), groups)
             kept = without_doubtful({n: np.where(y == NOT_SCORED, y, read[n]) for n, y in asked.items()}, heard)
             trusted = {n: np.where(asked[n] == NOT_SCORED, labels[n], y) for n, y in kept.items()}
     return mlp, {n: Opinion(rows, opinion[n], there[n]) for n, rows in looked.items()}, history

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from sklearn.ensemble import RandomForestClassifier
+from tqdm import tqdm
 
 from rbc.scoring.calibration import folds
 from rbc.scoring.labels import NOT_SCORED, PRESENT
@@ -79,18 +80,19 @@ class Forest:
 
     windows: Sequence[int]
     draws: list[list[RandomForestClassifier]]  # (C, DRAWS)
-    left_out: np.ndarray  # (DRAWS, animals) which animals each draw did not learn from
-    places: dict[Hashable, int]  # of the animals
+    left_out: np.ndarray  # (DRAWS, groups) which groups of frames each draw did not learn from
+    places: dict[Hashable, int]  # of the groups
 
     @classmethod
-    def grow(cls, train: Sequence[tuple[np.ndarray, np.ndarray]], animals: Sequence[Hashable], *,
+    def grow(cls, train: Sequence[tuple[np.ndarray, np.ndarray]], groups: Sequence[str | np.ndarray], *,
              windows: Sequence[int], seed: int, trees: int = 100, max_frames: int = 30_000) -> "Forest":
-        """train: (x (T, F), labels (T, C)) per session, of the animals named.
+        """train: (x (T, F), labels (T, C)) per session; groups: that of each session, such as its animal, or of each of
+        its frames (T,).
 
-        The trees grow in DRAWS groups, each on its own max_frames / DRAWS frames (`drawn_frames`: up to half of them
-        present) of all but the animals that it leaves out (`folds`), with balanced class weights: neighbouring frames
+        The trees grow in DRAWS draws, each on its own max_frames / DRAWS frames (`drawn_frames`: up to half of them
+        present) of all but the groups that it leaves out (`folds`), with balanced class weights: neighbouring frames
         say the same, and on noise-made tracks with rare behaviours this scored higher than trees on all frames, at a
-        tenth of the time. A behaviour of one class in training gets that class; one that is scored in a single animal is
+        tenth of the time. A behaviour of one class in training gets that class; one that is scored in a single group is
         not left out. Raises ValueError where no frame of some behaviour is scored.
         """
         rng = np.random.default_rng(seed)
@@ -98,10 +100,11 @@ class Forest:
         unscored = np.flatnonzero((labels == NOT_SCORED).all(0))
         if len(unscored):
             raise ValueError(f"no training frame is scored for behaviours {unscored.tolist()}")
-        places = {animal: i for i, animal in enumerate(dict.fromkeys(animals))}
+        group = [g for own, (_, y) in zip(groups, train, strict=True) for g in np.broadcast_to(own, len(y)).tolist()]
+        places = {g: i for i, g in enumerate(dict.fromkeys(group))}
         left_out = folds(len(places), DRAWS)
-        animal = np.repeat([places[a] for a in animals], [len(y) for _, y in train])
-        drawn = [[drawn_frames(_without(y, out[animal]), max(max_frames // DRAWS, 2), rng) for out in left_out]
+        place = np.array([places[g] for g in group], int)
+        drawn = [[drawn_frames(_without(y, out[place]), max(max_frames // DRAWS, 2), rng) for out in left_out]
                  for y in labels.T]
         used = np.unique(np.concatenate([frames for draw in drawn for frames in draw]))
         border = np.cumsum([0, *(len(y) for _, y in train)])
@@ -115,7 +118,8 @@ class Forest:
             list(threads.map(fill, (x for x, _ in train), border[:-1], border[1:]))  # which raises what they raise
         sizes = np.diff(np.linspace(0, trees, DRAWS + 1).astype(int))
         forests = []
-        for truth, draw in zip(labels.T == PRESENT, drawn, strict=True):
+        behaviours = zip(labels.T == PRESENT, drawn, strict=True)
+        for truth, draw in tqdm(behaviours, "grow forest", len(drawn), unit="behaviour", delay=1):
             forests.append([])
             for frames, size in zip(draw, sizes, strict=True):
                 forest = RandomForestClassifier(max(int(size), 1), max_features="sqrt", min_samples_leaf=3,
@@ -126,20 +130,25 @@ class Forest:
         return cls(windows, forests, left_out, places)
 
     def probability(self, x: np.ndarray, rows: np.ndarray | None = None,
-                    unseen: Hashable | None = None) -> np.ndarray:
+                    unseen: str | np.ndarray | None = None) -> np.ndarray:
         """(T, C), or (N, C) of the frames in `rows`, of a session's x (T, F); by the trees that did not learn from the
-        animal `unseen` where it is given. Threads may ask side by side."""
+        group `unseen`, or that of each frame (N,), where it is given. Threads may ask side by side."""
         table = window_features(x, self.windows, rows)
-        if not len(table):  # a session may be scored throughout
-            return np.empty((0, len(self.draws)))
-        speak = np.ones(DRAWS, bool) if unseen is None else self.left_out[:, self.places[unseen]]
+        speak = np.ones((DRAWS, len(table)), bool)
+        if unseen is not None:
+            speak = self.left_out[:, [self.places[g] for g in np.broadcast_to(unseen, len(table)).tolist()]]
+        said = np.zeros((len(table), len(self.draws)))
+        for d in np.flatnonzero(speak.any(1)):
+            own = table[speak[d]]
+            for c, draw in enumerate(self.draws):
+                said[speak[d], c] += _present(draw[d], own)
+        return said / speak.sum(0)[:, None]
 
-        def present(forest: RandomForestClassifier) -> np.ndarray:
-            share = forest.predict_proba(table)
-            return share[:, 1] if len(forest.classes_) == 2 else np.full(len(table), float(forest.classes_[0]))
 
-        return np.stack([np.mean([present(draw[d]) for d in np.flatnonzero(speak)], axis=0) for draw in self.draws],
-                        axis=1)
+def _present(forest: RandomForestClassifier, table: np.ndarray) -> np.ndarray:
+    """What is said (N,) of the rows of a table (N, F)."""
+    share = forest.predict_proba(table)
+    return share[:, 1] if len(forest.classes_) == 2 else np.full(len(table), float(forest.classes_[0]))
 
 
 def _without(labels: np.ndarray, out: np.ndarray) -> np.ndarray:

@@ -1,16 +1,7 @@
 import numpy as np
 import pytest
 
-from rbc.learning.doubts import (
-    BOUT_DOUBT,
-    as_read,
-    over_bouts,
-    proofread,
-    read_opinions,
-    slips,
-    without_doubtful,
-    write_opinion,
-)
+from rbc.learning.doubts import BOUT_DOUBT, Opinions, as_read, over_bouts, proofread, slips, without_doubtful
 from rbc.scoring.labels import Habits, with_slack
 
 # Present frames are said to be 5/8 on average, absent ones 3/8: in eighths, so that the means are exact.
@@ -94,7 +85,7 @@ def heard(truth: np.ndarray) -> np.ndarray:
 def test_a_bout_that_is_called_another_behaviour_which_never_goes_with_it_is_that_ones():
     truth = SHOWN.copy()
     truth[40:60] = [0, 1, 1]  # annotated as the first, with the third
-    got = proofread(TWO, {"a": heard(truth), "b": heard(SHOWN)}, ANIMALS)
+    got = proofread(TWO, Opinions({"a": heard(truth), "b": heard(SHOWN)}), ANIMALS)
     np.testing.assert_array_equal(got["a"], truth)
     np.testing.assert_array_equal(got["b"], SHOWN)
     assert got["a"].dtype == np.int8 and (SHOWN[40:60, 0] == 1).all()  # what was given stays as it was
@@ -104,24 +95,24 @@ def test_a_bout_stays_where_the_other_behaviour_may_go_with_it_or_little_is_said
     for c, said in ((2, 0.875), (1, 0.375)):
         opinion = heard(SHOWN)
         opinion[:20, 0], opinion[:20, c] = 0.125, said
-        got = proofread(TWO, {"a": opinion, "b": heard(SHOWN)}, ANIMALS)["a"]
+        got = proofread(TWO, Opinions({"a": opinion, "b": heard(SHOWN)}), ANIMALS)["a"]
         assert (got[:20, 0] == 1).all() and (got[:20, 1] == 0).all()
     opinion = heard(SHOWN)
     opinion[:20, 0], opinion[:20, 1] = 0.375, 0.5
-    assert (proofread(TWO, {"a": opinion, "b": heard(SHOWN)}, ANIMALS)["a"] == SHOWN).all()
+    assert (proofread(TWO, Opinions({"a": opinion, "b": heard(SHOWN)}), ANIMALS)["a"] == SHOWN).all()
 
 
 def test_what_was_not_scored_of_the_other_behaviour_stays_so():
     labels, truth = SHOWN.copy(), SHOWN.copy()
     labels[35:45, 1], truth[40:60] = -1, [0, 1, 1]
-    got = proofread({"a": labels, "b": SHOWN}, {"a": heard(truth), "b": heard(SHOWN)}, ANIMALS)["a"]
+    got = proofread({"a": labels, "b": SHOWN}, Opinions({"a": heard(truth), "b": heard(SHOWN)}), ANIMALS)["a"]
     assert got[40:60, 1].tolist() == [-1] * 5 + [1] * 15 and (got[40:60, 0] == 0).all()
 
 
 def test_a_missed_bout_is_not_scored():
     labels = SHOWN.copy()
     labels[50:60, 2] = 0
-    got = proofread({"a": labels, "b": SHOWN}, {n: heard(SHOWN) for n in "ab"}, ANIMALS)
+    got = proofread({"a": labels, "b": SHOWN}, Opinions({n: heard(SHOWN) for n in "ab"}), ANIMALS)
     assert (got["a"][50:60, 2] == -1).all() and (got["a"][:50] == SHOWN[:50]).all() and (got["b"] == SHOWN).all()
 
 
@@ -129,7 +120,7 @@ def test_of_what_no_one_is_sure_nothing_is_missed():
     """A rare behaviour of which at most a third is ever said keeps its absent frames, however much they look like it."""
     opinion = {n: (heard(SHOWN) * 3 / 8).astype(np.float16) for n in "ab"}
     opinion["a"][80:100] = 0.375
-    assert all((y == SHOWN).all() for y in proofread(TWO, opinion, ANIMALS).values())
+    assert all((y == SHOWN).all() for y in proofread(TWO, Opinions(opinion), ANIMALS).values())
 
 
 @pytest.mark.parametrize("said_of_absent, corrected", [(0.0625, True), (0.25, False)])
@@ -139,7 +130,7 @@ def test_of_a_behaviour_that_is_said_of_absent_frames_too_nothing_is_believed(sa
     truth[40:60] = [0, 1, 1]  # taken for the first
     opinion = {"a": heard(truth), "b": heard(SHOWN)}
     opinion["b"][SHOWN[:, 1] == 0, 1] = said_of_absent
-    got = proofread({"a": labels, "b": SHOWN}, opinion, ANIMALS)["a"]
+    got = proofread({"a": labels, "b": SHOWN}, Opinions(opinion), ANIMALS)["a"]
     assert (got[80:90, 1] == (-1 if corrected else 0)).all()
     assert (got[40:60, :2] == ([0, 1] if corrected else [1, 0])).all()
 
@@ -149,7 +140,7 @@ def test_what_a_single_animal_shows_is_neither_doubted_nor_given_away(animals):
     other = np.where([True, False, True], SHOWN, 0).astype(np.int8)
     truth = SHOWN.copy()
     truth[:20] = [0, 1, 0]
-    got = proofread({"a": SHOWN, "b": other}, {"a": heard(truth), "b": heard(other)}, animals)
+    got = proofread({"a": SHOWN, "b": other}, Opinions({"a": heard(truth), "b": heard(other)}), animals)
     np.testing.assert_array_equal(got["a"], SHOWN)
     np.testing.assert_array_equal(got["b"], other)
 
@@ -158,16 +149,16 @@ def test_sessions_without_an_opinion_and_frames_that_nobody_scored_keep_what_the
     labels = np.where(np.arange(len(SHOWN))[:, None] < 60, SHOWN, -1).astype(np.int8)
     opinion = np.where(labels < 0, np.nan, heard(SHOWN)).astype(np.float16)
     with np.errstate(all="raise"):
-        got = proofread({"a": labels, "b": SHOWN, "c": SHOWN}, {"a": opinion, "b": heard(SHOWN)}, ANIMALS)
+        got = proofread({"a": labels, "b": SHOWN, "c": SHOWN}, Opinions({"a": opinion, "b": heard(SHOWN)}), ANIMALS)
     assert list(got) == ["a", "b", "c"] and (got["a"] == labels).all() and (got["c"] == SHOWN).all()
-    assert proofread(TWO, {}, ANIMALS) == TWO
+    assert proofread(TWO, Opinions({}), ANIMALS) == TWO
 
 
 def test_each_annotators_track_is_proofread_on_its_own():
     wrong = SHOWN.copy()
     wrong[:20] = [0, 1, 0]
     tracks = {"a": np.stack([SHOWN, wrong]), "b": np.stack([SHOWN, SHOWN])}
-    got = proofread(tracks, {n: heard(SHOWN) for n in "ab"}, ANIMALS)
+    got = proofread(tracks, Opinions({n: heard(SHOWN) for n in "ab"}), ANIMALS)
     np.testing.assert_array_equal(got["a"], [SHOWN, SHOWN])
 
 
@@ -176,11 +167,12 @@ def test_training_reads_labels_with_edges_where_the_opinion_puts_them_and_proofr
     late, wrong = np.roll(SHOWN, 4, axis=0), SHOWN.copy()
     wrong[40:60] = [0, 1, 1]
     opinion = {"a": heard(SHOWN), "b": heard(wrong)}
-    got = as_read({"a": late, "b": late, "c": late}, opinion, ANIMALS | {"c": "F1"}, Habits(50.0, 0.08, -0.08, 0.16, (8, 2)))
+    got = as_read({"a": late, "b": late, "c": late}, Opinions(opinion), ANIMALS | {"c": "F1"},
+                  Habits(50.0, 0.08, -0.08, 0.16, (8, 2)))
     np.testing.assert_array_equal(got["a"][4:], SHOWN[4:])  # what was cut off at the beginning stays
     np.testing.assert_array_equal(got["b"][4:], wrong[4:])
     np.testing.assert_array_equal(got["c"], with_slack(late, 8, 2))
-    staying = as_read({"a": late}, opinion, ANIMALS, Habits(50.0, 0.08, -0.08, 0.0, (8, 2)))["a"]
+    staying = as_read({"a": late}, Opinions(opinion), ANIMALS, Habits(50.0, 0.08, -0.08, 0.0, (8, 2)))["a"]
     assert ((staying == 1) == (late == 1)).all() and ((staying == -1) >= (with_slack(late, 8, 2) == -1)).all()
 
 
@@ -189,18 +181,39 @@ def test_frames_of_which_nothing_is_said_count_for_nothing():
     labels = SHOWN[:, 2:]
     opinion = {n: heard(labels) for n in "ab"}
     opinion["a"][5:15], opinion["b"][30:40] = 0.875, np.nan
-    got = as_read({"a": labels, "b": labels}, opinion, ANIMALS, Habits(50.0, 0.0, 0.0, 0.16, (8, 2)))
+    got = as_read({"a": labels, "b": labels}, Opinions(opinion), ANIMALS, Habits(50.0, 0.0, 0.0, 0.16, (8, 2)))
     assert np.flatnonzero(got["a"] == -1).tolist() == [*range(5, 15)] and (got["b"] == labels).all()
 
 
+BACK = heard(np.where(np.arange(len(SHOWN))[:, None] < 20, np.array([0, 1, 0]), SHOWN))  # calls the first bout the second's
+
+
+@pytest.mark.parametrize("own, other, blind, renamed", [
+    (0.75, 0.375, BACK, True),  # has learnt it by heart, and would not be surprised
+    (0.75, 0.25, BACK, False),  # would be
+    (0.25, 0.5, heard(SHOWN), False),  # not who has not learnt it
+    (0.25, 0.875, np.full(SHOWN.shape, 0.25), True),  # on average
+    (0.25, 0.875, np.full(SHOWN.shape, np.nan), True),  # who has not learnt it knows nothing like it
+    (0.75, 0.375, np.full(SHOWN.shape, np.nan), False),
+])
+def test_a_bout_that_was_learnt_by_heart_is_the_others_where_who_has_not_learnt_it_says_so(own, other, blind, renamed):
+    learnt = heard(SHOWN)
+    learnt[:20, :2] = own, other
+    read = proofread(TWO, Opinions({"a": learnt, "b": heard(SHOWN)}, {"a": blind.astype(np.float16)}), ANIMALS)
+    assert (read["a"][:20] == ([0, 1, 0] if renamed else [1, 0, 0])).all()
+    np.testing.assert_array_equal(read["a"][20:], SHOWN[20:])
+
+
 def test_opinions_are_found_as_they_were_left(tmp_path):
-    assert read_opinions(tmp_path) == {}
+    assert Opinions.read(tmp_path) == ({}, {})
     said = heard(SHOWN)
     said[3] = np.nan
-    write_opinion(tmp_path, "F1D1", said)
-    found = read_opinions(tmp_path)
-    assert list(found) == ["F1D1"] and found["F1D1"].dtype == np.float16
-    np.testing.assert_array_equal(found["F1D1"], said)
+    Opinions({"F1D1": said, "M1D1": said}, {"M1D1": BACK}).write(tmp_path)
+    learnt, blind = Opinions.read(tmp_path)
+    assert list(learnt) == ["F1D1", "M1D1"] and list(blind) == ["M1D1"]
+    for found, wanted in ((learnt["F1D1"], said), (blind["M1D1"], BACK)):
+        assert found.dtype == np.float16
+        np.testing.assert_array_equal(found, wanted)
 
 
 def test_slips_are_the_stretches_that_were_changed_and_what_they_were_read_as():

@@ -8,7 +8,7 @@ import tiny
 from rbc.inference import Encoded
 from rbc.learning import mlp as mlp_module
 from rbc.learning import selftraining
-from rbc.learning.doubts import proofread, without_doubtful
+from rbc.learning.doubts import Opinions, proofread, without_doubtful
 from rbc.learning.mlp import head_inputs
 from rbc.learning.pseudo import STRIDE, frames_of
 from rbc.learning.selftraining import Opinion, aim, self_train
@@ -160,7 +160,7 @@ def test_what_is_doubted_is_what_members_that_have_not_learnt_it_contradict(labe
     means = {n: mean_of_heads(p, np.ones((len(p), 3), bool)) for n, p in halves.items()}
     kept = {n: y[rows[n]] for n, y in labels.items()}
     if len(labels) > 1:  # the only animal has been learnt by all
-        kept = without_doubtful(proofread(kept, means, ANIMALS), means)
+        kept = without_doubtful(proofread(kept, Opinions(means), ANIMALS), means)
     wanted = [kept[n] >= 0 if n in kept else np.zeros((len(rows[n]), 2)) for n in WORLD]
     np.testing.assert_array_equal(weights[1], np.concatenate(wanted))
     assert (weights[1] != weights[0]).any() == (len(labels) > 1)

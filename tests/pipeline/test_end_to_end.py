@@ -10,7 +10,7 @@ from checkout import stages_run
 from closure import PIPELINES, read_stages
 
 from rbc.classifier import Classifier
-from rbc.learning.doubts import read_opinions
+from rbc.learning.doubts import Opinions
 from rbc.recordings.session import load_sessions
 
 MAIN = ["align_data", "pretrain", "align_sessions", "finetune", "pseudo_label", "train_mlp", "evaluate", "embed"]
@@ -66,11 +66,12 @@ def test_labels_of_training_animals_and_no_others_are_proofread(origin):
     split = yaml.safe_load((origin.folder / "params.yaml").read_text())["split"]
     own = {name: s for name, s in load_sessions(origin.folder / "data/align_data").items()
            if s.animal not in (*split["validation"], *split["test"]) and (s.labels >= 0).any()}
-    opinions = read_opinions(origin.folder / "data/finetune")
-    assert set(opinions) == set(own)
+    opinions = Opinions.read(origin.folder / "data/finetune")
+    assert set(opinions.learnt) == set(opinions.blind) == set(own)
     for name, session in own.items():
-        said = np.isfinite(opinions[name])
+        said = np.isfinite(opinions.learnt[name])
         assert (said.all(1) == said.any(1)).all() and not said[(session.labels < 0).all(1)].any() and said.any()
+        assert not np.isfinite(opinions.blind[name])[~said].any() and np.isfinite(opinions.blind[name]).any()
     slips = pd.read_csv(origin.folder / "data/finetune/slips.csv")
     assert list(slips) == ["session", "annotator", "behaviour", "start_s", "stop_s", "read_as"]
     assert set(slips["session"]) <= set(own) and (slips["start_s"] < slips["stop_s"]).all()

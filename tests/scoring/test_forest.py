@@ -70,6 +70,15 @@ def test_of_an_animal_speak_the_trees_that_did_not_learn_from_it():
         assert ((said > 0.5) == y)[y >= 0].mean() < 0.15
 
 
+def test_groups_of_frames_are_left_out_as_those_of_sessions_are():
+    """The second half of the labels contradicts the first: what is said of either is what the other teaches."""
+    x, labels = session(0)
+    half = np.arange(len(x)) // 300
+    lies = np.where((labels < 0) | (half == 0)[:, None], labels, 1 - labels).astype(np.int8)
+    said = Forest.grow([(x, lies)], [half], **SETTINGS).probability(x, unseen=half)
+    assert all(((said > 0.5) == lies)[(half == h)[:, None] & (lies >= 0)].mean() < 0.15 for h in (0, 1))
+
+
 def test_what_is_scored_in_one_animal_alone_is_not_left_out():
     (x, labels), (other, rest) = session(0), session(1)
     rest[:, 1] = -1
