@@ -87,10 +87,10 @@ def renamed(labels: Mapping[str, np.ndarray], opinions: Opinions, groups: Mappin
 
 
 def called_otherwise(c: int, learnt: np.ndarray, blind: np.ndarray) -> np.ndarray:
-    """(C,) bool: what a bout of behaviour c is called instead, by what is said of it (C,): by both on average, or by who
-    has not learnt it, where who has does not find that unlikely."""
-    both, alone = ((said > LIKELY) & (said[c] < UNLIKELY) for said in ((learnt + blind) / 2, blind))
-    return both | alone & (learnt > UNLIKELY)
+    """(C,) bool: what a bout of behaviour c is called instead, by what is said of it (C,): by one of the two, where the
+    other does not find that unlikely."""
+    pairs = ((learnt, blind), (blind, learnt))
+    return np.any([(said > LIKELY) & (said[c] < UNLIKELY) & (other > UNLIKELY) for said, other in pairs], axis=0)
 
 
 def without_missed(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],
