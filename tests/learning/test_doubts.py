@@ -191,9 +191,9 @@ BACK = heard(np.where(np.arange(len(SHOWN))[:, None] < 20, np.array([0, 1, 0]), 
 @pytest.mark.parametrize("own, other, blind, renamed", [
     (0.75, 0.375, BACK, True),  # has learnt it by heart, and would not be surprised
     (0.75, 0.25, BACK, False),  # would be
-    (0.25, 0.875, heard(SHOWN), False),  # who has not learnt it would be
-    (0.25, 0.875, np.full(SHOWN.shape, 0.375), True),  # and would not
-    (0.25, 0.875, np.full(SHOWN.shape, np.nan), True),  # knows nothing like it
+    (0.25, 0.5, heard(SHOWN), False),  # who has not learnt it would be
+    (0.25, 0.5, np.full(SHOWN.shape, 0.375), True),  # and would not
+    (0.25, 0.5, np.full(SHOWN.shape, np.nan), True),  # knows nothing like it
     (0.75, 0.375, np.full(SHOWN.shape, np.nan), False),
 ])
 def test_a_bout_that_was_learnt_by_heart_is_the_others_where_who_has_not_learnt_it_says_so(own, other, blind, renamed):
