@@ -15,7 +15,7 @@ from rbc.inference import Encoded, encode
 from rbc.learning.augment import Augmentation
 from rbc.learning.blind import blind_opinion
 from rbc.learning.crops import Corpus
-from rbc.learning.doubts import Opinions, as_read, proofread, slips
+from rbc.learning.doubts import Opinions, edged, proofread, slips
 from rbc.learning.finetuning import finetune
 from rbc.learning.pretraining import history_rows
 from rbc.learning.ranks import leads, together
@@ -58,9 +58,9 @@ def main() -> None:
             learnt = opinion_of(replace(model, network=first), lessons, experiment, chance, scratch / "proofread" / "mlp")
             opinions = Opinions(learnt, blind_of(experiment) if settings.proofread.trees else {})
             opinions.write(out)
-            slipped = slips(lessons, proofread(lessons, opinions, experiment.animals))
-            write_table(out / "slips.csv", table_of(slipped, experiment))
-            lessons = as_read(experiment.lessons, opinions, experiment.animals, experiment.habits)
+            asked = edged(experiment.lessons, opinions, experiment.habits)
+            lessons = proofread(asked, opinions, experiment.animals)
+            write_table(out / "slips.csv", table_of(slips(asked, lessons), experiment))
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
         network, history = finetune(model.network, corpus(lessons), everything, **learning, chance=Chance(params.seed),
                                     scratch=scratch)

@@ -45,34 +45,37 @@ class Opinions(NamedTuple):
         return cls(*({n: said[who] for n, said in found.items() if who in said} for who in cls._fields))
 
 
+def as_read(labels: Mapping[str, np.ndarray], opinions: Opinions, groups: Mapping[str, Hashable],
+            habits: Habits) -> dict[str, np.ndarray]:
+    """Tracks as training reads them: `proofread`, once they are `edged`."""
+    return proofread(edged(labels, opinions, habits), opinions, groups)
+
+
+def edged(labels: Mapping[str, np.ndarray], opinions: Opinions, habits: Habits) -> dict[str, np.ndarray]:
+    """Tracks with bouts that begin and end where the opinion says, as of `with_edges`; where there is no opinion, or
+    annotators do not scatter, frames in the slack around bouts are not scored."""
+    moving = opinions.learnt if habits.spread_s else {}
+    moved = with_edges(labels, moving, habits)
+    return {n: y if n in moving else with_slack(y, *habits.slack) for n, y in moved.items()}
+
+
 def proofread(labels: Mapping[str, np.ndarray], opinions: Opinions, groups: Mapping[str, Hashable]) -> dict[str, np.ndarray]:
-    """Tracks without what the opinions call slips: `renamed`, and `without_missed`.
+    """Tracks without what the opinions call slips: a bout that is `called_otherwise` is given to those behaviours, where
+    they hardly ever go with the annotated one, and a frame annotated as absent of which as much is said as of the present
+    ones on average is not scored.
 
     Sessions without an opinion keep their labels. groups: animal of every session; what a single one shows is not
     doubted. Of a behaviour that is said of absent frames all the time nothing is believed.
     """
-    return without_missed(renamed(labels, opinions, groups), opinions.learnt, groups)
-
-
-def as_read(labels: Mapping[str, np.ndarray], opinions: Opinions, groups: Mapping[str, Hashable],
-            habits: Habits) -> dict[str, np.ndarray]:
-    """Tracks as training reads them: proofread, with bouts that begin and end where the opinion says, as of `with_edges`;
-    where there is no opinion, or annotators do not scatter, frames in the slack around bouts are not scored."""
-    moving = opinions.learnt if habits.spread_s else {}
-    edged = with_edges(renamed(labels, opinions, groups), moving, habits)
-    edged = {n: y if n in moving else with_slack(y, *habits.slack) for n, y in edged.items()}
-    return without_missed(edged, opinions.learnt, groups)
-
-
-def renamed(labels: Mapping[str, np.ndarray], opinions: Opinions, groups: Mapping[str, Hashable]) -> dict[str, np.ndarray]:
-    """Tracks in which a bout that is `called_otherwise` is given to those behaviours, where they hardly ever go with the
-    annotated one; as of `proofread`."""
-    if not labels.keys() & opinions.learnt.keys():
+    said = {n: opinions.learnt[n] for n in labels if n in opinions.learnt}
+    if not said:
         return dict(labels)
-    asked, said, _, clear = _asked(labels, opinions.learnt, groups)
-    apart, out = _apart(asked), dict(labels)
+    asked = shown_elsewhere({n: labels[n] for n in said}, groups)
+    high, low = _means(asked, said)
+    clear, apart, out = low <= VAGUE, _apart(asked), dict(labels)
     for name, y in asked.items():
-        out[name] = labels[name].copy()
+        missed = (y == ABSENT) & clear & (said[name] >= np.maximum(high, MISSED))
+        out[name] = np.where(missed, np.int8(NOT_SCORED), labels[name])
         tracks, shown = (x.reshape(-1, *said[name].shape) for x in (out[name], y))
         blind = opinions.blind.get(name, said[name])
         blind = np.where(np.isnan(blind), said[name], blind)
@@ -91,17 +94,6 @@ def called_otherwise(c: int, learnt: np.ndarray, blind: np.ndarray) -> np.ndarra
     other does not find that unlikely."""
     pairs = ((learnt, blind), (blind, learnt))
     return np.any([(said > LIKELY) & (said[c] < UNLIKELY) & (other > UNLIKELY) for said, other in pairs], axis=0)
-
-
-def without_missed(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray],
-                   groups: Mapping[str, Hashable]) -> dict[str, np.ndarray]:
-    """Tracks in which a frame annotated as absent of which as much is said as of the present ones on average is not
-    scored; as of `proofread`."""
-    if not labels.keys() & opinion.keys():
-        return dict(labels)
-    asked, said, high, clear = _asked(labels, opinion, groups)
-    missed = {n: (y == ABSENT) & clear & (said[n] >= np.maximum(high, MISSED)) for n, y in asked.items()}
-    return {n: np.where(missed[n], np.int8(NOT_SCORED), y) if n in missed else y for n, y in labels.items()}
 
 
 def without_doubtful(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -136,15 +128,6 @@ def over_bouts(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     for a, c, start, stop in bouts(labels):
         tracks[a, start:stop, c] = values[start:stop, c].mean()
     return out
-
-
-def _asked(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray], groups: Mapping[str, Hashable]) -> tuple:
-    """Tracks that may be doubted and what is said of them, by session; what is said on average of present frames (C,),
-    and whether little is of absent ones (C,)."""
-    said = {n: opinion[n] for n in labels if n in opinion}
-    asked = shown_elsewhere({n: labels[n] for n in said}, groups)
-    high, low = _means(asked, said)
-    return asked, said, high, low <= VAGUE
 
 
 def _means(labels: Mapping[str, np.ndarray], opinion: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -165,13 +165,15 @@ def test_each_annotators_track_is_proofread_on_its_own():
 def test_training_reads_labels_with_edges_where_the_opinion_puts_them_and_proofread():
     """Annotated 4 frames late; a third session, of which nothing is said, has frames around its bouts that are not scored."""
     late, wrong = np.roll(SHOWN, 4, axis=0), SHOWN.copy()
-    wrong[40:60] = [0, 1, 1]
+    wrong[:20] = [0, 1, 0]
     opinion = {"a": heard(SHOWN), "b": heard(wrong)}
     got = as_read({"a": late, "b": late, "c": late}, Opinions(opinion), ANIMALS | {"c": "F1"},
                   Habits(50.0, 0.08, -0.08, 0.16, (8, 2)))
     np.testing.assert_array_equal(got["a"][4:], SHOWN[4:])  # what was cut off at the beginning stays
-    np.testing.assert_array_equal(got["b"][4:], wrong[4:])
+    np.testing.assert_array_equal(got["b"][20:], SHOWN[20:])
     np.testing.assert_array_equal(got["c"], with_slack(late, 8, 2))
+    first, second, third = got["b"][:20].T  # of a bout that shows another behaviour only the middle is left, and is that one's
+    assert (second[13:15] == 1).all() and (np.delete(second, [13, 14]) == -1).all() and not first.any() and not third.any()
     staying = as_read({"a": late}, Opinions(opinion), ANIMALS, Habits(50.0, 0.08, -0.08, 0.0, (8, 2)))["a"]
     assert ((staying == 1) == (late == 1)).all() and ((staying == -1) >= (with_slack(late, 8, 2) == -1)).all()
 
