@@ -194,29 +194,34 @@ def _too_slow(pairs: Sequence[tuple[int, float]], labels: Sequence[np.ndarray]) 
     return np.array([max(least, 2 * cost) for least, cost in pairs])[:, None] > limit
 
 
+def f1_of_frames_and_bouts(labels: Sequence[np.ndarray], decided: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean (C,) of frame F1 and bout F1 at IoU 0.5 of what was decided (T, C) in sessions, against their labels (T, C) 1,
+    0, -1; NaN where nothing is present. Frame F1 alone does not see a bout broken in two, bout F1 alone does not see
+    where it ends."""
+    frames = sum(map(frame_counts, labels, decided))
+    bouts = sum(np.array([bout_counts(*scored_bouts(*track), BOUT_IOU) for track in zip(y.T, d.T, strict=True)])
+                for y, d in zip(labels, decided, strict=True))
+    return (f1_scores(frames) + bout_f1(bouts)) / 2
+
+
 def fit_decoder(log_odds: Sequence[np.ndarray], labels: Sequence[np.ndarray], *,
                 switch_costs: Sequence[float] = SWITCH_COSTS, min_frames: Sequence[int] = MIN_FRAMES,
                 min_bouts: int = 5) -> tuple[np.ndarray, np.ndarray]:
     """Switching cost (C,) and least duration (C,) in frames with the best mean of frame F1 and bout F1 at IoU 0.5.
 
-    log_odds: one (T, C) a session; labels likewise, 1, 0, -1. Frame F1 alone does not see a bout broken in two, bout F1
-    alone does not see where it ends. Behaviours with fewer than min_bouts bouts take the pair that is best on average;
-    of equal pairs the one that changes least. Decoding with cost 0 and duration 1 is the bare threshold.
+    log_odds: one (T, C) a session; labels likewise, 1, 0, -1. Behaviours with fewer than min_bouts bouts take the pair that
+    is best on average; of equal pairs the one that changes least. Decoding with cost 0 and duration 1 is the bare
+    threshold.
     """
     width = labels[0].shape[1]
     pairs = list(product(min_frames, switch_costs))
-    score = np.zeros((len(pairs), width))
-    for k, least in enumerate(min_frames):
-        here = np.arange(k * len(switch_costs), (k + 1) * len(switch_costs))
-        frame = np.zeros((len(here), width, 3), np.int64)
-        bout = np.zeros((len(here), width, 3), np.int64)
-        for gain, truth in zip(log_odds, labels, strict=True):
-            tracks = viterbi(np.tile(gain, len(here)), np.repeat(switch_costs, width), least)  # (T, pairs * C)
-            for i in range(len(here)):
-                track = tracks[:, i * width : (i + 1) * width]
-                frame[i] += frame_counts(truth, track)
-                bout[i] += [bout_counts(*scored_bouts(truth[:, c], track[:, c]), BOUT_IOU) for c in range(width)]
-        score[here] = (f1_scores(frame) + bout_f1(bout)) / 2
+    score = []
+    for least in min_frames:
+        costs = np.repeat(switch_costs, width)
+        tracks = [viterbi(np.tile(gain, len(switch_costs)), costs, least) for gain in log_odds]  # (T, costs * C)
+        score += [f1_of_frames_and_bouts(labels, [track[:, i : i + width] for track in tracks])
+                  for i in range(0, len(costs), width)]
+    score = np.array(score)
     bouts = np.array([sum(len(find_bouts(y[:, c] == PRESENT)) for y in labels) for c in range(width)])
     rare, known = bouts < min_bouts, bouts > 0
     if known.any():
