@@ -16,7 +16,7 @@ from rbc.scoring.metrics import f1_scores, frame_counts
 
 PRESENT, NOT_SCORED = 1, -1
 BEYOND = -5.0  # evidence where nothing was recorded
-FEW = 20  # right or wrong bouts, with fewer of which all are kept
+ENOUGH_RIGHT, ENOUGH_WRONG = 100, 20  # bouts, with fewer of which all are kept
 SIGHTS = 4  # what `seen` tells of a bout
 
 
@@ -40,7 +40,7 @@ def fit_sieve(evidence: Sequence[np.ndarray], decided: Sequence[np.ndarray], lab
             own.append(np.full(known.sum(), c))
             right.append((2 * present >= scored)[known])
     sights, own, right = (np.concatenate(part) for part in (sights, own, right))
-    if min(right.sum(), (~right).sum()) < FEW:
+    if right.sum() < ENOUGH_RIGHT or (~right).sum() < ENOUGH_WRONG:
         return np.zeros((width, SIGHTS + 1))
     mean, spread = sights.mean(0), sights.std(0) + 1e-6
     model = LogisticRegression(max_iter=1000).fit(np.hstack([(sights - mean) / spread, np.eye(width)[own]]), right)

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from rbc.scoring.bouts import find_bouts
-from rbc.scoring.sieve import BEYOND, FEW, fit_sieve, seen, sift
+from rbc.scoring.sieve import BEYOND, ENOUGH_RIGHT, ENOUGH_WRONG, fit_sieve, seen, sift
 
 
-def world(n=30, length=10, wrong=3.0, width=2):
+def world(n=100, length=10, wrong=3.0, width=2):
     """A session with `n` right bouts, far apart and clear, and as many wrong ones, short and on a slope; evidence (T, C),
     decided and labels of every behaviour alike."""
     evidence = np.full((n * 8 * length, width), -4.0)
@@ -33,12 +33,19 @@ def test_bouts_that_look_like_wrong_ones_go_and_others_stay():
     assert weights.shape == (2, 5) and (weights[0, :4] == weights[1, :4]).all()
 
 
-def test_of_few_wrong_bouts_nothing_is_learnt_and_all_are_kept():
-    evidence, decided, labels = world(n=FEW // 2 - 1)
-    weights = fit_sieve([evidence], [decided], [labels])
-    assert not weights.any()
-    np.testing.assert_array_equal(sift(evidence, decided.copy(), weights), decided)
-    np.testing.assert_array_equal(sift(evidence, decided.copy(), 0.0), decided)
+@pytest.mark.parametrize("right, wrong, learnt", [
+    (ENOUGH_RIGHT, ENOUGH_WRONG, True), (ENOUGH_RIGHT - 1, ENOUGH_WRONG, False), (ENOUGH_RIGHT, ENOUGH_WRONG - 1, False)])
+def test_of_few_right_or_few_wrong_bouts_nothing_is_learnt_and_all_are_kept(right, wrong, learnt):
+    evidence, _, labels = world(width=1)
+    for start, stop in find_bouts(labels[:, 0])[right:]:
+        evidence[start:stop] = -4.0
+    for start, stop in find_bouts((evidence[:, 0] > 0) & (labels[:, 0] == 0))[wrong:]:
+        evidence[start:stop] = -4.0
+    weights = fit_sieve([evidence], [evidence > 0], [labels])
+    assert weights.any() == learnt
+    if not learnt:
+        np.testing.assert_array_equal(sift(evidence, evidence > 0, weights), evidence > 0)
+    np.testing.assert_array_equal(sift(evidence, evidence > 0, 0.0), evidence > 0)
 
 
 @pytest.mark.parametrize("scored, learnt", [(0.6, True), (0.3, False)])
@@ -58,7 +65,7 @@ def test_a_behaviour_that_is_often_wrong_needs_more_to_be_believed():
 
 def test_of_a_behaviour_that_would_lose_by_it_all_bouts_are_kept():
     """Its only bout is right and looks like the wrong ones of another."""
-    evidence, decided, labels = world(n=60, wrong=1.0)
+    evidence, decided, labels = world(wrong=1.0)
     start, stop = find_bouts(decided[:, 1])[1]
     beside = np.zeros(len(labels), bool)
     beside[start - 10:stop + 10] = True
@@ -70,7 +77,7 @@ def test_of_a_behaviour_that_would_lose_by_it_all_bouts_are_kept():
 
 def test_bouts_that_are_as_often_right_as_wrong_stay_and_the_more_is_right_the_more_a_bout_has_to_be():
     """All bouts look alike; of a behaviour whose F1 is 2/3 half of them may be wrong, but no more than 2/3."""
-    length, n = 10, 90
+    length, n = 10, 210
     starts = np.arange(length, 4 * n * length, 4 * length)
     evidence, labels = np.full((4 * n * length + length, 1), -4.0), np.zeros((4 * n * length + length, 1), np.int8)
     for k, start in enumerate(starts):
