@@ -40,8 +40,9 @@ def let_go(*arrays: np.ndarray) -> None:
             array._mmap.madvise(mmap.MADV_DONTNEED)
 
 
-def pieces(frames: int, size: int = PIECE) -> Iterator[slice]:
-    """Slices that cover so many frames in order."""
+def pieces(frames: int, size: int | None = None) -> Iterator[slice]:
+    """Slices that cover so many frames in order, of `size` or PIECE frames."""
+    size = size or PIECE
     return (slice(start, min(start + size, frames)) for start in range(0, frames, size))
 
 

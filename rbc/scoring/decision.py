@@ -74,10 +74,12 @@ class Decision:
         shown = [tracks[n][rows] for n, rows in parts]
         if rules.decoder == "viterbi":
             cost, least = fit_decoder(evidence, shown)
-            decision = replace(decision, switch_cost=cost, min_frames=least)
-            sieve = fit_sieve(evidence, [decision._decoded(x) for x in evidence], shown)
-            decision = replace(decision, sieve=sieve)
-        said = [decision._decoded(x) for x in evidence]
+            said = [viterbi(x, cost, least) for x in evidence]
+            sieve = fit_sieve(evidence, said, shown)
+            said = [sift(x, d, sieve) for x, d in zip(evidence, said, strict=True)]
+            decision = replace(decision, switch_cost=cost, min_frames=least, sieve=sieve)
+        else:
+            said = [decision._decoded(x) for x in evidence]
         lead = np.concatenate([_lead(x, d) for x, d in zip(evidence, said, strict=True)])
         return replace(decision, margins=fit_margins(lead, np.concatenate(said), np.concatenate(shown)))
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from rbc.rooms import let_go
+from rbc.rooms import let_go, pieces, walk
 from rbc.scoring.bouts import find_bouts
 from rbc.scoring.decoder import f1_of_frames_and_bouts
 from rbc.scoring.metrics import f1_scores, frame_counts
@@ -34,7 +34,7 @@ def fit_sieve(evidence: Sequence[np.ndarray], decided: Sequence[np.ndarray], lab
     for x, d, y in zip(evidence, decided, labels, strict=True):
         for c in range(width):
             runs = find_bouts(d[:, c])
-            present, scored = _sums(y[:, c] == PRESENT, runs), _sums(y[:, c] != NOT_SCORED, runs)
+            present, scored = (_between(of, runs)[:, 0] for of in (y[:, c] == PRESENT, y[:, c] != NOT_SCORED))
             known = 2 * scored >= np.diff(runs)[:, 0]
             sights.append(seen(x[:, c], runs)[known])
             own.append(np.full(known.sum(), c))
@@ -55,11 +55,12 @@ def fit_sieve(evidence: Sequence[np.ndarray], decided: Sequence[np.ndarray], lab
 
 def sift(evidence: np.ndarray, decided: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The decided bouts (T, C) bool, changed in place, without those that are likely wrong by their evidence (T, C)."""
-    for c, own in enumerate(np.broadcast_to(weights, (decided.shape[1], SIGHTS + 1))):
+    weights = np.broadcast_to(weights, (decided.shape[1], SIGHTS + 1))
+    for c in np.flatnonzero(weights.any(1)):
         runs = find_bouts(decided[:, c])
-        for start, stop in runs[seen(evidence[:, c], runs) @ own[:-1] + own[-1] < 0]:
+        for start, stop in runs[seen(evidence[:, c], runs) @ weights[c, :-1] + weights[c, -1] < 0]:
             decided[start:stop, c] = False
-        let_go(evidence, decided)
+        let_go(decided)
     return decided
 
 
@@ -68,13 +69,18 @@ def seen(evidence: np.ndarray, runs: np.ndarray) -> np.ndarray:
     as long before and after."""
     start, stop = runs.T
     frames = stop - start
-    beside = (np.stack([np.maximum(start - frames, 0), start], 1),
-              np.stack([stop, np.minimum(stop + frames, len(evidence))], 1))
-    around = [np.where(part[:, 0] < part[:, 1], _sums(evidence, part) / np.maximum(np.diff(part)[:, 0], 1), BEYOND)
-              for part in beside]
-    return np.stack([_sums(evidence, runs) / frames, np.log(frames), *around], 1)
+    edges = np.stack([np.maximum(start - frames, 0), start, stop, np.minimum(stop + frames, len(evidence))], 1)
+    said, lasted = _between(evidence, edges), np.diff(edges)
+    before, within, after = np.where(lasted > 0, said / np.maximum(lasted, 1), BEYOND).T
+    return np.stack([within, np.log(frames), before, after], 1)
 
 
-def _sums(values: np.ndarray, runs: np.ndarray) -> np.ndarray:
-    total = np.append(0, np.cumsum(values))
-    return np.diff(total[runs])[:, 0]
+def _between(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Sums (B, E - 1) of the values (T,) from each of the frames (B, E) to the next, added up piece by piece."""
+    steps = list(pieces(len(values)))
+    sums, total = np.zeros(edges.shape), np.zeros(1)  # total[i]: of the values before step.start + i
+    for step, part in zip(steps, walk(values, steps), strict=True):
+        total = np.cumsum(np.append(total[-1], part))
+        here = (step.start < edges) & (edges <= step.stop)
+        sums[here] = total[edges[here] - step.start]
+    return np.diff(sums)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from rbc import rooms
 from rbc.scoring.bouts import find_bouts
 from rbc.scoring.sieve import BEYOND, ENOUGH_RIGHT, ENOUGH_WRONG, fit_sieve, seen, sift
 
@@ -23,6 +24,16 @@ def test_a_bout_is_seen_by_what_is_said_within_it_and_as_long_beside_it():
     got = seen(evidence, np.array([[0, 1], [3, 5], [7, 8]]))
     np.testing.assert_allclose(got, [[1, 0, BEYOND, -3], [3, np.log(2), -2, -2], [9, 0, -2, BEYOND]])
     assert seen(evidence, np.zeros((0, 2), int)).shape == (0, 4)
+
+
+@pytest.mark.parametrize("piece", [1, 3, 16, 64])
+def test_bouts_across_pieces_are_seen_as_in_one_go(piece, monkeypatch):
+    rng = np.random.default_rng(0)
+    evidence = rng.normal(size=50)
+    runs = find_bouts(np.repeat(rng.random(25) < 0.5, 2))
+    whole = seen(evidence, runs)
+    monkeypatch.setattr(rooms, "PIECE", piece)
+    np.testing.assert_array_equal(seen(evidence, runs), whole)
 
 
 def test_bouts_that_look_like_wrong_ones_go_and_others_stay():
