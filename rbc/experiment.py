@@ -10,7 +10,7 @@ from rbc.outputs import fingerprint, scratch
 from rbc.params import Params
 from rbc.recordings.session import NOT_SCORED, Session, load_sessions
 from rbc.scoring.labels import Habits
-from rbc.scoring.splits import assign, view
+from rbc.scoring.splits import SplitError, assign, view
 from rbc.signals import Recipe
 
 ALIGNED = Path("data/align_data")
@@ -24,14 +24,22 @@ class Experiment:
 
     @classmethod
     def open(cls, params: Params, aligned: Path = ALIGNED) -> "Experiment":
-        """The aligned sessions with their roles; torch made repeatable on the way."""
+        """The aligned sessions with their roles; torch made repeatable on the way.
+
+        Raises SplitError where a single animal has labels and learns: nobody is left to fit decisions on.
+        """
         torch.set_num_threads(params.compute.threads)
         torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would load the compiler
         torch.utils.deterministic.fill_uninitialized_memory = False  # costs 6 % of a training step, and nobody reads it
         sessions = load_sessions(aligned)
         animals = {name: session.animal for name, session in sessions.items()}
         split = params.split
-        return cls(params, sessions, assign(animals, split.by, split.validation, split.test))
+        experiment = cls(params, sessions, assign(animals, split.by, split.validation, split.test))
+        if len(experiment.taught) == 1 and not experiment.labels("validation"):
+            raise SplitError(f"labels of training animals: only {', '.join(experiment.taught)} has any, of validation animals "
+                             f"nobody (split.validation: {list(split.validation)}); decisions are fitted on animals that were "
+                             "left out: needs labels of a second training animal or of a validation animal")
+        return experiment
 
     @property
     def behaviours(self) -> tuple[str, ...]:
@@ -79,6 +87,11 @@ class Experiment:
         """Label views (T, C) of the sessions in which something was scored under that role."""
         views = {name: view(session, role, self.roles) for name, session in self.sessions.items()}
         return {name: labels for name, labels in views.items() if (labels >= 0).any()}
+
+    @property
+    def taught(self) -> set[str]:
+        """Training animals with labels."""
+        return {self.animals[name] for name in self.labels("train")}
 
     @property
     def lessons(self) -> dict[str, np.ndarray]:

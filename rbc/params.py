@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ValidationError, ValidationInfo, field_validator
 
 from rbc.overlays import as_arguments, merged
 from rbc.sections import (
@@ -36,6 +36,14 @@ class Params(Section):
     baselines: Baselines
     ceiling: Ceiling
     embed: Embed
+
+    @field_validator("train_mlp")
+    def _leaves_somebody_to_judge(cls, train_mlp: TrainMlp, info: ValidationInfo) -> TrainMlp:
+        split = info.data.get("split")
+        if split and not split.validation and train_mlp.members == 1:
+            raise ValueError("train_mlp.members is 1, which leaves no animal out, and split.validation names nobody: decisions "
+                             "are fitted on animals that were left out; needs 2 members or more, or a validation animal")
+        return train_mlp
 
 
 def load(path: str | Path = "params.yaml") -> Params:
@@ -70,7 +78,8 @@ def _explain(problem: dict) -> str:
         return f"{place}: unknown; known here: {', '.join(_known(problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{place}: missing"
-    return f"{place}: {problem['msg']}; seen {problem['input']!r}"
+    seen = "" if isinstance(problem["input"], Mapping) else f"; seen {problem['input']!r}"
+    return f"{place}: {problem['msg']}{seen}"
 
 
 def _known(place: tuple) -> list[str]:

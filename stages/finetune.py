@@ -49,8 +49,8 @@ def main() -> None:
         learning = settings.learning | {
             "augmentation": Augmentation(**params.augment.model_dump()), "precision": params.compute.precision}
         lessons = {name: with_slack(y, *experiment.slack) for name, y in experiment.lessons.items()}
-        animals = {experiment.animals[name] for name in lessons}
-        if settings.proofread.steps and folds(len(animals), settings.proofread.members).any():  # else all know all labels
+        judged = folds(len(experiment.taught), settings.proofread.members).any()  # else all members know all labels
+        if settings.proofread.steps and judged:
             chance = Chance(params.seed)
             first, _ = finetune(
                 copy.deepcopy(model.network), corpus(lessons), None, **learning | {"steps": settings.proofread.steps},

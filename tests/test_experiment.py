@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import tiny
 from rbc.experiment import Experiment
 from rbc.params import Params, load
 from rbc.recordings.session import Session
+from rbc.scoring.splits import SplitError
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("F1D1", "F1D2", "M1D1", "F5D1", "F6D1")
@@ -44,6 +46,19 @@ def test_labels_are_seen_by_their_role_alone_and_only_where_there_are_any(params
     seen = {role: list(experiment.labels(role)) for role in ("train", "validation", "test")}
     assert seen == {"train": ["F1D1", "F1D2"], "validation": ["F5D1"], "test": ["F6D1"]}
     np.testing.assert_array_equal(experiment.labels("train")["F1D2"], experiment.sessions["F1D2"].labels)
+
+
+@pytest.mark.parametrize("labelled, refused", [
+    (("F1D1", "F1D2"), True), (("F1D1", "M1D1"), False), (("F1D1", "F5D1"), False),
+    ((), False),  # signals can be learnt from before anything is labelled
+])
+def test_labels_of_a_single_animal_leave_nobody_to_fit_decisions_on(params, tmp_path, labelled, refused):
+    for name in NAMES:
+        labels = {} if name in labelled else {"labels": np.full((60, 3), -1, "i1")}
+        tiny.session(name, 60, **labels).save(tmp_path / "aligned" / name)
+    said = r"only F1 has any, of validation animals nobody \(split.validation: \['F5'\]\)"
+    with pytest.raises(SplitError, match=said) if refused else nullcontext():
+        Experiment.open(params, tmp_path / "aligned")
 
 
 def test_features_are_made_of_everything_that_any_session_has(params, aligned):

@@ -81,6 +81,13 @@ def test_an_encoder_that_looks_ahead_cannot_be_causal(refused):
     assert "model.causal: " in message and "transformer looks ahead; needs conv" in message
 
 
+def test_one_member_that_learns_from_all_and_no_validation_animal_is_refused(settings, refused):
+    said = refused({"train_mlp": {"members": 1}, "split": {"validation": []}})
+    assert "train_mlp: " in said and "needs 2 members or more, or a validation animal" in said and "seen" not in said
+    for changes in ({"train_mlp": {"members": 1}}, {"split": {"validation": []}}):
+        assert Params.model_validate(merged(settings, changes))
+
+
 def test_a_missing_setting_is_named(settings, tmp_path):
     del settings["seed"], settings["finetune"]["lr"]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))

@@ -139,7 +139,7 @@ class Forest:
             speak = self.left_out[:, [self.places[g] for g in np.broadcast_to(unseen, len(table)).tolist()]]
         said = np.zeros((len(table), len(self.draws)))
         for d in np.flatnonzero(speak.any(1)):
-            own = table[speak[d]]
+            own = table if speak[d].all() else table[speak[d]]
             for c, draw in enumerate(self.draws):
                 said[speak[d], c] += _present(draw[d], own)
         return said / speak.sum(0)[:, None]

@@ -106,7 +106,7 @@ def test_animals_that_need_not_decide_any_more_teach_and_test_animals_are_scored
 def test_nobody_to_judge_by_and_nothing_to_score_are_said(origin, tmp_path):
     alone = origin.clone(tmp_path / "alone", shared_cache=True)
     alone.set({"split": {"validation": []}})
-    with pytest.raises(AssertionError, match="no member of the MLP leaves an animal out"):
+    with pytest.raises(AssertionError, match="train_mlp.members is 1, which leaves no animal out"):
         alone.dvc("repro", "train_mlp")
     alone.set({"train_mlp": {"members": 2}})
     alone.dvc("repro", "train_mlp")
