@@ -24,7 +24,7 @@ from rbc.scoring.decision import Decision, Rules, cross_fitted
 from rbc.scoring.known import KNOWN, NOTHING, Known, write_known
 from rbc.scoring.labels import NOT_SCORED, minutes, scored_rows
 from rbc.scoring.metrics import scoreboard
-from rbc.scoring.splits import CALIBRATION, Ledger
+from rbc.scoring.splits import CALIBRATION, Ledger, SplitError
 
 SECTIONS = ("data", "split", "model", "align_data", "augment", "finetune", "pseudo_label", "train_mlp", "evaluate")
 FINETUNED, PSEUDO = Path("data/finetune"), Path("data/pseudo_label")
@@ -37,6 +37,10 @@ def main() -> None:
     model, settings = load_model(FINETUNED), params.train_mlp
     rules = Rules(settings.decoder, settings.smooth_window, experiment.slack)
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
+    judged = folds(len(experiment.taught), settings.members).any()
+    if not held and not judged:  # validation animals are named, so that nothing was said before
+        raise SplitError(f"none of split.validation {list(params.split.validation)} has labels, and no member of the MLP leaves "
+                         f"an animal out (train_mlp.members: {settings.members}): thresholds need one or the other")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
     reading = Opinions.read(FINETUNED), experiment.animals, experiment.habits
     lessons, taught = (as_read(tracks, *reading) for tracks in (experiment.lessons, views))
@@ -70,7 +74,6 @@ def main() -> None:
         soft = [mean_of_heads(said[name].probability, said[name].there) for name in own]
         mounts = tuple(sorted({own[name].mount for name in views if own[name].valid[:, 0].any()}))
         classifier = Classifier(model, mlp, fit_class_map(looked_at, soft), mounts=mounts)
-        judged = folds(len(experiment.taught), settings.members).any()
         known = known_of(said, taught) if judged else NOTHING
         for name, ((probability, there), labels) in known.items():
             write_known(out / KNOWN / f"{name}.npz", labels, rbc=probability, there=there)
