@@ -6,7 +6,7 @@ import pytest
 
 from rbc import rooms
 from rbc.rooms import each, let_go, pieces, room, walk
-from rbc.scoring import decoder, sieve
+from rbc.scoring import decoder
 from rbc.scoring.decision import Decision, Rules
 
 
@@ -69,10 +69,10 @@ def test_of_a_session_that_is_decided_only_steps_are_in_memory(rules, monkeypatc
         held.append(resident_files() - before)
         let_go(*arrays)
 
-    for module in (rooms, decoder, sieve):
+    for module in (rooms, decoder):
         monkeypatch.setattr(module, "let_go", watched)
     settings = np.full((1, width), 1.0), np.tile((1.0, 0.0), (width, 1)), np.full(width, 0.5), np.ones(width)
-    decision = Decision(rules, *settings, np.array([1, 1, 5, 10]), sieve=np.array([0, 0, 0, 0, 1.0]))  # keeps all
+    decision = Decision(rules, *settings, np.array([1, 1, 5, 10]))
     decided = decision.decide(probability)
     assert decided.mean() == pytest.approx(0.5, abs=0.01)
     assert max(held) < probability.nbytes / 1024 / 1.5

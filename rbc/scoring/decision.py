@@ -17,7 +17,6 @@ from rbc.scoring.decoder import fit_decoder, log_odds, smooth, viterbi
 from rbc.scoring.known import NOTHING, Guess, Known
 from rbc.scoring.labels import with_slack
 from rbc.scoring.metrics import Scored
-from rbc.scoring.sieve import fit_sieve, sift
 
 MOST_DECODED, BLOCK = 75_000, 3_000  # frames: of more than the first the decoder is fitted to an even share of blocks
 # A few animals say little about how to weigh heads or stretch probabilities: an even mix, left as it is, unless many do.
@@ -37,8 +36,8 @@ class Rules:
 
 @dataclass(frozen=True)
 class Decision:
-    """Weights of the heads (M, C), Platt scaling (C, 2), thresholds (C,), the decoder's settings (C,), the margins (C,)
-    below which a decision is uncertain, and the sieve (C, 5) of the decoder's bouts."""
+    """Weights of the heads (M, C), Platt scaling (C, 2), thresholds (C,), the decoder's settings (C,), and the margins
+    (C,) below which a decision is uncertain."""
 
     rules: Rules
     weights: np.ndarray
@@ -48,8 +47,6 @@ class Decision:
     min_frames: np.ndarray
     margins: np.ndarray | float = USUAL_MARGIN
     """That of calibrated probabilities, where a model was saved without."""
-    sieve: np.ndarray | float = 0.0
-    """0 keeps every bout."""
 
     @classmethod
     def fit(cls, guesses: Mapping[str, Guess], labels: Mapping[str, np.ndarray], rules: Rules,
@@ -74,12 +71,8 @@ class Decision:
         shown = [tracks[n][rows] for n, rows in parts]
         if rules.decoder == "viterbi":
             cost, least = fit_decoder(evidence, shown)
-            said = [viterbi(x, cost, least) for x in evidence]
-            sieve = fit_sieve(evidence, said, shown)
-            said = [sift(x, d, sieve) for x, d in zip(evidence, said, strict=True)]
-            decision = replace(decision, switch_cost=cost, min_frames=least, sieve=sieve)
-        else:
-            said = [decision._decoded(x) for x in evidence]
+            decision = replace(decision, switch_cost=cost, min_frames=least)
+        said = [decision._decoded(x) for x in evidence]
         lead = np.concatenate([_lead(x, d) for x, d in zip(evidence, said, strict=True)])
         return replace(decision, margins=fit_margins(lead, np.concatenate(said), np.concatenate(shown)))
 
@@ -106,7 +99,7 @@ class Decision:
 
     def _decoded(self, evidence: np.ndarray) -> np.ndarray:
         if self.rules.decoder == "viterbi":
-            return sift(evidence, viterbi(evidence, self.switch_cost, self.min_frames), self.sieve)
+            return viterbi(evidence, self.switch_cost, self.min_frames)
         return each(lambda x: x >= 0, evidence)
 
     def _smoothed(self, probability: np.ndarray) -> np.ndarray:
