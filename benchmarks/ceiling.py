@@ -46,7 +46,7 @@ def main() -> None:
         settings = params.ceiling
         network, _ = finetune(
             model.network, labelled, None, **settings.model_dump(exclude={"windows", "members", "epochs"}),
-            bootstrap=0.0, consistency_threshold=1.0, mixup=0.0, dwa_temperature=None, weights=WEIGHTS,
+            consistency_threshold=1.0, dwa_temperature=None, weights=WEIGHTS,
             augmentation=Augmentation(**params.augment.model_dump()), chance=chance, scratch=checkpoints / "network",
             precision=params.compute.precision, name="ceiling",
         )

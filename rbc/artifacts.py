@@ -1,9 +1,11 @@
 """Models as files: safetensors with one header, which says everything needed to build them again. No pickle."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -14,7 +16,7 @@ from rbc.features import imu_width, pose_width
 from rbc.network.network import Network
 from rbc.signals import Recipe
 
-NETWORK, ADAPTERS = "network.safetensors", "adapters.safetensors"
+NETWORK, ADAPTERS, LABELS = "network.safetensors", "adapters.safetensors", "labels"
 HEADER = "rbc"  # a single metadata key: their order in the file is not fixed
 
 
@@ -65,6 +67,18 @@ def load_model(network_folder: Path, adapters_folder: Path | None = None) -> Mod
     own |= load_tensors(adapters)[1] if adapters.exists() else model.network.setup_state()
     model.network.load_state_dict(own)
     return model
+
+
+def save_labels(labels: Mapping[str, np.ndarray], folder: Path) -> None:
+    """Write the labels (T, C) i1 that training uses, a file a session."""
+    (folder / LABELS).mkdir(exist_ok=True)
+    for name, y in labels.items():
+        np.save(folder / LABELS / f"{name}.npy", y)
+
+
+def load_labels(folder: Path) -> dict[str, np.ndarray]:
+    """What `save_labels` left in a folder: labels (T, C) i1 by session."""
+    return {path.stem: np.load(path) for path in sorted((folder / LABELS).glob("*.npy"))}
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path, header: dict) -> None:

@@ -1,6 +1,6 @@
 """What every learning stage begins with: seeds and threads set, aligned sessions loaded, each with its role."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,7 @@ import torch
 
 from rbc.outputs import fingerprint, scratch
 from rbc.params import Params
-from rbc.recordings.session import NOT_SCORED, Session, load_sessions
-from rbc.scoring.labels import Habits
+from rbc.recordings.session import Session, load_sessions
 from rbc.scoring.splits import SplitError, assign, view
 from rbc.signals import Recipe
 
@@ -68,12 +67,6 @@ class Experiment:
         settings = self.params.finetune
         return round(settings.onset_slack_s * self.rate_hz), round(settings.offset_slack_s * self.rate_hz)
 
-    @property
-    def habits(self) -> Habits:
-        """How annotators set edges, as far as params tell."""
-        settings = self.params.finetune.proofread
-        return Habits(self.rate_hz, settings.early_s, settings.late_s, settings.spread_s, self.slack)
-
     def of(self, *roles: str) -> dict[str, Session]:
         """Sessions with one of the roles."""
         return {name: s for name, s in self.sessions.items() if self.roles[name] in roles}
@@ -92,20 +85,6 @@ class Experiment:
     def taught(self) -> set[str]:
         """Training animals with labels."""
         return {self.animals[name] for name in self.labels("train")}
-
-    @property
-    def lessons(self) -> dict[str, np.ndarray]:
-        """What training learns from: its label views (T, C), or (A, T, C) of each annotator, who is taken to agree with
-        the others on what only they scored."""
-        views = self.labels("train")
-        if self.params.data.annotators == "consensus":
-            return views
-        return {name: self._each(name, y) for name, y in views.items()}
-
-    def _each(self, name: str, consensus: np.ndarray) -> np.ndarray:
-        session = self.sessions[name]
-        own = [view(replace(session, labels=track), "train", self.roles) for track in session.annotators]
-        return np.stack([np.where(track == NOT_SCORED, consensus, track) for track in own or [consensus]])
 
     def scratch(self, stage: str, sections: tuple[str, ...], inputs: list[Path]) -> Path:
         """Folder of the checkpoints of exactly this run."""

@@ -30,7 +30,6 @@ class Ontology(Section):
 class Data(Section):
     root: str
     behaviours: tuple[str, ...]
-    annotators: Literal["consensus", "each"]
     animal_pattern: str
     body_axis: tuple[str, str]
     head_axis: tuple[str, str]
@@ -145,38 +144,19 @@ class Supervised(Optimised):
     ema: Annotated[float, Field(ge=0, lt=1)]
 
 
-class Proofread(Section):
-    steps: StepsIfAny
-    trees: StepsIfAny
-    early_s: Annotated[float, Field(ge=-0.4, le=0.4)]
-    late_s: Annotated[float, Field(ge=-0.4, le=0.4)]
-    spread_s: NotNegative
-    n_cycles: Count
-    members: Count
-    epochs: Count
-    windows: tuple[Count, ...]
-
-    @property
-    def learning(self) -> dict:
-        """What `rbc.learning.selftraining.self_train` takes of this section."""
-        return self.model_dump(exclude={"steps", "trees", "early_s", "late_s", "spread_s"})
-
-
 class Finetune(Supervised):
-    proofread: Proofread
+    clean_labels: bool
     onset_slack_s: NotNegative
     offset_slack_s: NotNegative
-    bootstrap: Share
     consistency_threshold: Share
     weights: FinetuneWeights
-    mixup: NotNegative
     dwa: bool
     dwa_temperature: Positive
 
     @property
     def learning(self) -> dict:
         """What `rbc.learning.finetuning.finetune` takes of this section."""
-        told = self.model_dump(exclude={"proofread", "onset_slack_s", "offset_slack_s", "dwa"})
+        told = self.model_dump(exclude={"clean_labels", "onset_slack_s", "offset_slack_s", "dwa"})
         return told if self.dwa else told | {"dwa_temperature": None}
 
 

@@ -30,7 +30,7 @@ def main() -> None:
         views = experiment.labels("train")
         ledger = Ledger.load(PRETRAINED / "trained_on.json")
         labelled = Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles,
-                          experiment.lessons)
+                          views)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
         before = figures(model, experiment, views)
         align_sessions(

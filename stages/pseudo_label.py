@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from rbc.artifacts import load_model
+from rbc.artifacts import load_labels, load_model
 from rbc.experiment import Experiment
 from rbc.features import session_features
 from rbc.inference import encode, side_by_side
-from rbc.learning.doubts import Opinions, as_read
 from rbc.learning.pseudo import both_say, stride_of, teacher_probability
 from rbc.mirror import has_mirror, mirrored_track
 from rbc.outputs import write_json, writing
@@ -25,7 +24,7 @@ def main() -> None:
     params = load()
     experiment = Experiment.open(params)
     model = load_model(FINETUNED)
-    views = as_read(experiment.labels("train"), Opinions.read(FINETUNED), experiment.animals, experiment.habits)
+    views = load_labels(FINETUNED)
     own, held = experiment.of("train"), experiment.labels("validation")
     asked = {n: experiment.sessions[n] for n in (*own, *held)}
     stride = stride_of(sum(map(len, own.values())))

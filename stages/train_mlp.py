@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rbc.artifacts import load_model
+from rbc.artifacts import load_labels, load_model
 from rbc.classifier import Classifier
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode, feature_range, fit_class_map, scaled_features
-from rbc.learning.doubts import Opinions, as_read
 from rbc.learning.pseudo import frames_of, stride_of
 from rbc.learning.ranks import leads, together
 from rbc.learning.selftraining import Opinion, self_train
@@ -42,11 +41,10 @@ def main() -> None:
         raise SplitError(f"none of split.validation {list(params.split.validation)} has labels, and no member of the MLP leaves "
                          f"an animal out (train_mlp.members: {settings.members}): thresholds need one or the other")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
-    reading = Opinions.read(FINETUNED), experiment.animals, experiment.habits
-    lessons, taught = (as_read(tracks, *reading) for tracks in (experiment.lessons, views))
+    taught = load_labels(FINETUNED)
     stride = stride_of(sum(map(len, own.values())))
-    looked = {n: frames_of(lessons.get(n), len(s), stride) for n, s in own.items()}
-    lessons = {n: y[..., looked[n], :] for n, y in lessons.items()}
+    looked = {n: frames_of(taught.get(n), len(s), stride) for n, s in own.items()}
+    lessons = {n: y[looked[n]] for n, y in taught.items()}
     forest = {n: read_forest(n)[rows] for n, rows in looked.items()} if settings.pseudo_weight else {}
     animals, sides = experiment.animals, (False,)
     if params.augment.mirror and has_mirror(model.recipe):

@@ -47,7 +47,7 @@ def aligning(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Module, 
 
 
 def finetuning(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Module, list[dict]]:
-    settings = PARAMS.finetune.learning | CROPS | AUGMENT | {"bootstrap": 0.5}
+    settings = PARAMS.finetune.learning | CROPS | AUGMENT
     settings["weights"] = settings["weights"] | {"consistency": 0.5}  # off by default, and works on shares too
     return finetune(tiny.model().network, *corpora(ledger), **settings, chance=chance, scratch=scratch,
                     precision="float32")

@@ -91,21 +91,3 @@ def test_slack_is_in_frames(params, aligned):
     finetune = params.finetune.model_copy(update={"onset_slack_s": 0.3, "offset_slack_s": 0.1})
     opened = Experiment.open(params.model_copy(update={"finetune": finetune}), aligned)
     assert opened.slack == (round(0.3 * opened.rate_hz), round(0.1 * opened.rate_hz))
-
-
-def test_training_learns_from_the_consensus_or_from_each_annotator(params, tmp_path):
-    consensus, one, other = np.full((60, 3), -1, "i1"), np.full((60, 3), -1, "i1"), np.zeros((60, 3), "i1")
-    one[:30], consensus[:] = [1, 0, 0], [0, 0, 0]
-    consensus[:30, 0] = -1  # they are even
-    others = {"F5D1": {}, "F6D1": {}, "F1D1": {"labels": consensus, "annotators": np.stack([one, other]),
-                                               "annotator_names": ("A", "B")}}
-    for name, changes in others.items():
-        tiny.session(name, 60, **changes).save(tmp_path / "aligned" / name)
-    experiment = Experiment.open(params, tmp_path / "aligned")
-    assert list(experiment.lessons) == ["F1D1"]
-    np.testing.assert_array_equal(experiment.lessons["F1D1"], consensus)
-    each = params.model_copy(update={"data": params.data.model_copy(update={"annotators": "each"})})
-    learnt = Experiment.open(each, tmp_path / "aligned")
-    assert list(learnt.lessons) == ["F1D1"]
-    np.testing.assert_array_equal(learnt.lessons["F1D1"], [np.where(one >= 0, one, consensus), other])
-    np.testing.assert_array_equal(learnt.labels("train")["F1D1"], consensus)

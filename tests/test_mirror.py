@@ -95,7 +95,7 @@ def test_the_corpus_serves_crops_and_labels_of_the_same_side():
     behaviours = ("turn_left", "turn_right", "still")
     made = tiny.corpus({"F1D1": tiny.session(behaviours=behaviours)}, labelled=True)
     picks, flip, rng = [("F1D1", 20), ("F1D1", 20)], np.array([True, False]), np.random.default_rng(0)
-    shown, labels = made.batch(picks, 64, 1.1, flip), made.labels_of(picks, 64, rng, 1.1, flip)
+    shown, labels = made.batch(picks, 64, 1.1, flip), made.labels_of(picks, 64, 1.1, flip)
     torch.testing.assert_close(shown.imu[0, :, 5], -shown.imu[1, :, 5], equal_nan=True)
     torch.testing.assert_close(shown.imu[1], made.batch(picks, 64, 1.1).imu[1], equal_nan=True, rtol=0, atol=0)
     assert shown.setup.tolist() == [0, 1]

@@ -42,7 +42,7 @@ def align_sessions(network: Network, labelled: Corpus, everything: Corpus, *, st
     def step(_: int) -> dict[str, Tensor]:
         network.eval()
         picks = near_bouts.draw(half, chance.rng)
-        labels = placed(labelled.labels_of(picks, crop_frames, chance.rng))
+        labels = placed(labelled.labels_of(picks, crop_frames))
         free = [pick for _ in range(2) for pick in anywhere.draw(batch_size // 4, chance.rng)]
         view = view_of(everything.batch(picks + free, crop_frames), everything.recipe, network)
         adapted = divided(network, view.imu, view.pose, view.there, view.setup).fused
@@ -81,7 +81,7 @@ def _probe(network: Network, corpus: Corpus, sampler: LabelSampler, batch_size: 
             picks = sampler.draw(batch_size, chance.rng)
             view = view_of(corpus.batch(picks, frames), corpus.recipe, network)
             latents.append(network(view.imu, view.pose, view.there, view.setup).fused.flatten(0, 1))
-            labels.append(placed(corpus.labels_of(picks, frames, chance.rng)).flatten(0, 1))
+            labels.append(placed(corpus.labels_of(picks, frames)).flatten(0, 1))
     z, y = torch.cat(latents), torch.cat(labels)  # (N, D), (N, C)
     probe = placed(nn.Linear(z.shape[1], y.shape[1]))
     optimiser = torch.optim.Adam(probe.parameters(), lr=0.02, weight_decay=1e-4)

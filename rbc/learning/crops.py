@@ -1,6 +1,6 @@
 """Loaders: which frames a batch holds. Everything served goes through Corpus.batch, which writes it into the ledger.
 
-B crops, T frames, C behaviours, A annotators.
+B crops, T frames, C behaviours.
 """
 
 import numpy as np
@@ -11,15 +11,12 @@ from rbc.device import placed
 from rbc.mirror import mirrored, mirrored_track
 from rbc.recordings.session import NOT_SCORED, Session
 from rbc.scoring.bouts import find_bouts
-from rbc.scoring.labels import union
 from rbc.scoring.splits import Ledger
 from rbc.signals import Crop, Recipe, session_crop
 
 
 class Corpus:
-    """Sessions that a stage may learn from, cut into crops; remembers what it served.
-
-    labels: (T, C), or (A, T, C) of each annotator, of whom every crop hears one."""
+    """Sessions that a stage may train on, cut into crops; records what it served. labels: (T, C) by session."""
 
     def __init__(self, sessions: dict[str, Session], recipe: Recipe, setups: tuple[str, ...], ledger: Ledger,
                  roles: dict[str, str], labels: dict[str, np.ndarray] | None = None):
@@ -42,14 +39,13 @@ class Corpus:
         crop = Crop(*(torch.cat(list(column)) for column in zip(*(vars(p).values() for p in parts), strict=True)))
         return (crop if span == frames else warped(crop, frames)).map(placed)
 
-    def labels_of(self, picks: list[tuple[str, int]], frames: int, rng: np.random.Generator, warp: float = 1.0,
+    def labels_of(self, picks: list[tuple[str, int]], frames: int, warp: float = 1.0,
                   flip: np.ndarray | None = None) -> Tensor:
-        """Labels (B, T, C) of the same stretches, each by one of its annotators; -1 beyond a session's ends."""
+        """Labels (B, T, C) of the same stretches; -1 beyond a session's ends."""
         span = max(int(round(frames * warp)), 2)
         out = []
         for i, (name, start) in enumerate(picks):
-            voices = self.labels[name].reshape(-1, *self.labels[name].shape[-2:])
-            track = voices[rng.integers(len(voices))]
+            track = self.labels[name]
             piece = np.full((span, track.shape[1]), NOT_SCORED, track.dtype)
             stop = min(start + span, len(track))
             piece[: stop - start] = track[start:stop]
@@ -129,7 +125,7 @@ class LabelSampler:
     def __init__(self, corpus: Corpus, frames: int, balance: float):
         self.frames = frames
         self.length = {name: corpus.frames(name) for name in corpus.names}
-        labels = {name: union(y) for name, y in corpus.labels.items()}
+        labels = corpus.labels
         self.spans = [(n, a, b) for n, y in labels.items() for a, b in find_bouts((y != NOT_SCORED).any(1))]
         if not self.spans:
             raise ValueError("no labelled frame in any training session: at least one needs labels")

@@ -2,8 +2,7 @@
 
 B crops, T frames, D latent, C behaviours, M heads (imu, pose, fused). Asymmetric loss (arXiv 2009.14119), supervised
 contrast (arXiv 2004.11362), prototypes (arXiv 1703.05175), FixMatch with an averaged teacher (arXiv 2001.07685,
-1703.01780), bootstrapped targets against annotation noise (arXiv 1412.6596), mixup (arXiv 1710.09412), DWA
-(arXiv 1803.10704).
+1703.01780), DWA (arXiv 1803.10704).
 """
 
 import copy
@@ -29,9 +28,8 @@ FORGET_SETUP = 0.5  # share of crops that pass by the shared map alone, as an un
 
 def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, steps: int, batch_size: int,
              crop_frames: int, lr: float, weight_decay: float, noise_std: float, negative_focus: float, balance: float,
-             bootstrap: float, ema: float, consistency_threshold: float, weights: dict[str, float], mixup: float,
-             dwa_temperature: float | None, augmentation: Augmentation, chance: Chance, scratch: Path, precision: str,
-             name: str = "finetune") -> tuple[Network, list[dict]]:
+             ema: float, consistency_threshold: float, weights: dict[str, float], dwa_temperature: float | None,
+             augmentation: Augmentation, chance: Chance, scratch: Path, precision: str, name: str = "finetune") -> tuple[Network, list[dict]]:
     """The averaged teacher, which is what later stages use, and the history.
 
     labelled: training sessions with labels; everything: sessions for the consistency term, which None or a weight of 0
@@ -43,20 +41,14 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
     teacher = copy.deepcopy(network).requires_grad_(False).eval()
     session_index = {n: i for i, n in enumerate(labelled.names)}
 
-    def step(i: int) -> dict[str, Tensor]:
+    def step(_: int) -> dict[str, Tensor]:
         warp = augmentation.warp(chance.rng)
         picks = near_bouts.draw(batch_size, chance.rng)
         flip = augmentation.flips(batch_size, labelled.recipe, chance.rng)
-        labels = labelled.labels_of(picks, crop_frames, chance.rng, warp, flip)
-        clean = labelled.batch(picks, crop_frames, warp, flip)
-        crop = augmentation.changed(clean, chance.generator)
+        labels = labelled.labels_of(picks, crop_frames, warp, flip)
+        crop = augmentation.changed(labelled.batch(picks, crop_frames, warp, flip), chance.generator)
         view = _forgetful(_noisy(view_of(crop, labelled.recipe, network), noise_std, chance), chance)
         target, weight = placed((labels == 1).float()), placed((labels >= 0).float())
-        if bootstrap:
-            opinion, _ = _opinion(teacher, view_of(clean, labelled.recipe, network))
-            target = torch.lerp(target, opinion, bootstrap * i / steps)  # its opinion counts more as it learns
-        if mixup:
-            view, target, weight = mix(view, target, weight, mixup, chance)
         student = [view]
         if anywhere:
             free = everything.batch(anywhere.draw(batch_size // 2, chance.rng), crop_frames)
@@ -71,14 +63,13 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
         own = slice(0, batch_size)
         terms = {"bce": losses.asymmetric_loss(
             logits[own], target[:, :, None].expand_as(logits[own]), weight[:, :, None] * there[own], negative_focus)}
-        if not mixup:  # mixed latents belong to no one's labels
-            frames = _draw_frames(labels, chance)
-            source = torch.tensor([session_index[n] for n, _ in picks]).repeat_interleave(crop_frames)
-            y, source, frames = map(placed, (labels.flatten(0, 1)[frames], source[frames], frames))
-            z = latents.fused[own].flatten(0, 1)[frames]
-            terms["supervised"] = losses.supervised_contrastive_loss(z, y, source, temperature=0.1)
-            network.prototypes.update(z.detach(), y, momentum=0.95)
-            terms["prototype"] = losses.prototype_loss(network.prototypes.similarity(z), y)
+        frames = _draw_frames(labels, chance)
+        source = torch.tensor([session_index[n] for n, _ in picks]).repeat_interleave(crop_frames)
+        y, source, frames = map(placed, (labels.flatten(0, 1)[frames], source[frames], frames))
+        z = latents.fused[own].flatten(0, 1)[frames]
+        terms["supervised"] = losses.supervised_contrastive_loss(z, y, source, temperature=0.1)
+        network.prototypes.update(z.detach(), y, momentum=0.95)
+        terms["prototype"] = losses.prototype_loss(network.prototypes.similarity(z), y)
         if anywhere:
             rest = slice(batch_size, None)
             terms["consistency"] = losses.asymmetric_loss(
@@ -89,15 +80,6 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
                   scratch=scratch, name=name, teacher=teacher, ema=ema, dwa_temperature=dwa_temperature,
                   precision=precision, extra=(everything or labelled).ledger)
     return teacher, history
-
-
-def mix(view: View, target: Tensor, weight: Tensor, strength: float, chance: Chance) -> tuple[View, Tensor, Tensor]:
-    """Convex mixes of crops and of their targets; only what both scored counts."""
-    share = float(chance.rng.beta(strength, strength))
-    order = torch.randperm(len(target), generator=chance.generator).to(target.device)
-    blend = lambda x: share * x + (1 - share) * x[order]  # noqa: E731
-    mixed = replace(view, imu=blend(view.imu), pose=blend(view.pose), there=view.there & view.there[order])
-    return mixed, blend(target), weight * weight[order]
 
 
 def _noisy(view: View, std: float, chance: Chance) -> View:

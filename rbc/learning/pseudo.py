@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rbc.scoring.labels import NOT_SCORED, union, unscored
+from rbc.scoring.labels import scored_rows, unscored
 
 STRIDE = 4  # neighbouring unlabelled frames say much the same
 MOST_FREE = 150_000  # unlabelled frames to look at, however long the recordings are
@@ -21,9 +21,9 @@ def stride_of(frames: int) -> int:
 
 
 def frames_of(labels: np.ndarray | None, frames: int, stride: int) -> np.ndarray:
-    """Frames (N,) to look at: those with a label (T, C) or (A, T, C), and every `stride`-th of the others."""
+    """Frames (N,) to look at: those with a label (T, C), and every `stride`-th of the others."""
     wanted = np.arange(frames) % stride == 0
-    return np.flatnonzero(wanted if labels is None else wanted | (union(labels) != NOT_SCORED).any(1))
+    return np.flatnonzero(wanted if labels is None else wanted | scored_rows(labels))
 
 
 def teacher_probability(probability: np.ndarray, there: np.ndarray) -> np.ndarray:

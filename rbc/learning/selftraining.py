@@ -1,7 +1,7 @@
 """Rounds of the MLP on real and soft labels. What members say of animals that they have not learnt from decides, for
-the next round, which labels are doubtful and, with what the forest says, what the unlabelled frames carry.
+the next round and with what the forest says, what the unlabelled frames carry.
 
-T frames, N of them looked at, D latent, C behaviours, M heads, E members, G groups, A annotators.
+T frames, N of them looked at, D latent, C behaviours, M heads, E members, G groups.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,15 +13,14 @@ import torch
 
 from rbc.device import placed
 from rbc.inference import Encoded
-from rbc.learning.doubts import Opinions, proofread, without_doubtful
 from rbc.learning.frameset import FrameSet
 from rbc.learning.mlp import WindowMlp, second_opinion, train_mlp
 from rbc.learning.pretraining import history_rows
 from rbc.learning.pseudo import soft_labels
 from rbc.learning.training import Chance
-from rbc.scoring.calibration import folds, mean_of_heads
+from rbc.scoring.calibration import folds
 from rbc.scoring.known import Guess
-from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence, shown_elsewhere
+from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def self_train(encoded: Iterable[tuple[str, Encoded]], looked: Mapping[str, np.n
     """The MLP of the last round, what members that did not learn from a session's group say of it, and the history.
 
     encoded: sessions by name, taken one at a time and not kept; looked: their frames (N,) to look at, in the same
-    order; of these frames labels: (N, C) of the labelled sessions, or (A, N, C); forest: what it says (N, C) of
+    order; of these frames labels: (N, C) of the labelled sessions; forest: what it says (N, C) of
     sessions, whose unlabelled frames are then learnt from, may be empty; groups: animal of every session; title: what
     the progress bar calls it.
     """
@@ -62,10 +61,10 @@ def self_train(encoded: Iterable[tuple[str, Encoded]], looked: Mapping[str, np.n
         d_model, behaviours, widths = e.latents.shape[2], e.similarity.shape[1], tuple(x.shape[1] for x in e.features)
     gathered = frames.gather()
     ends = np.cumsum([len(rows) for rows in looked.values()])[:-1]
-    asked, trusted, history = shown_elsewhere(labels, groups), labels, []
+    history = []
     for cycle in range(n_cycles):
         soft = soft_labels(opinion, there, forest, labels)
-        aims = [aim(trusted.get(n), soft.get(n), (len(rows), behaviours), pseudo_weight) for n, rows in looked.items()]
+        aims = [aim(labels.get(n), soft.get(n), (len(rows), behaviours), pseudo_weight) for n, rows in looked.items()]
         target, weight = (torch.from_numpy(np.concatenate(column)) for column in zip(*aims, strict=True))
         fresh = placed(WindowMlp(d_model, widths, behaviours, windows, hidden_dim, members, causal=causal))
         fresh.set_prior(torch.as_tensor(prevalence(labels), dtype=torch.float32))
@@ -74,21 +73,16 @@ def self_train(encoded: Iterable[tuple[str, Encoded]], looked: Mapping[str, np.n
                               scratch=scratch / str(cycle), name=f"{title} {cycle + 1}/{n_cycles}")
         history += [{**row, "epoch": cycle * epochs + row["epoch"], "cycle": cycle + 1} for row in history_rows(rows)]
         opinion = dict(zip(looked, np.split(second_opinion(mlp, gathered, left_out), ends), strict=True))
-        if left_out.any() and cycle + 1 < n_cycles:  # what one has learnt one does not doubt
-            heard = {n: mean_of_heads(opinion[n], there[n]) for n in labels}
-            read = proofread(labels, Opinions(heard), groups)
-            kept = without_doubtful({n: np.where(y == NOT_SCORED, y, read[n]) for n, y in asked.items()}, heard)
-            trusted = {n: np.where(asked[n] == NOT_SCORED, labels[n], y) for n, y in kept.items()}
     return mlp, {n: Opinion(rows, opinion[n], there[n]) for n, rows in looked.items()}, history
 
 
 def aim(labels: np.ndarray | None, soft: np.ndarray | None, shape: tuple[int, int],
         pseudo_weight: float) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and weights (N, C) f4: real labels where there are any (of several annotators the mean), else soft ones
-    (N, C) with less weight, where they are not NaN."""
-    real = np.full((1, *shape), NOT_SCORED, np.int8) if labels is None else labels.reshape(-1, *shape)  # (A, N, C)
-    scored, present = (real != NOT_SCORED).sum(0), (real == PRESENT).sum(0)
+    """Targets and weights (N, C) f4: real labels (N, C) where there are any, else soft ones (N, C) with less weight,
+    where they are not NaN."""
+    labels = np.full(shape, NOT_SCORED, np.int8) if labels is None else labels
     soft = np.full(shape, np.nan, np.float32) if soft is None else soft
-    weight = np.where(scored > 0, 1.0, np.where(np.isnan(soft), 0.0, pseudo_weight))
-    target = np.where(scored > 0, present / np.maximum(scored, 1), np.nan_to_num(soft))
+    scored = labels != NOT_SCORED
+    weight = np.where(scored, 1.0, np.where(np.isnan(soft), 0.0, pseudo_weight))
+    target = np.where(scored, labels == PRESENT, np.nan_to_num(soft))
     return target.astype(np.float32), weight.astype(np.float32)

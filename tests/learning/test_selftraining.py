@@ -8,12 +8,10 @@ import tiny
 from rbc.inference import Encoded
 from rbc.learning import mlp as mlp_module
 from rbc.learning import selftraining
-from rbc.learning.doubts import Opinions, proofread, without_doubtful
 from rbc.learning.mlp import head_inputs
 from rbc.learning.pseudo import STRIDE, frames_of
 from rbc.learning.selftraining import Opinion, aim, self_train
 from rbc.learning.training import Chance
-from rbc.scoring.calibration import mean_of_heads
 
 SETTINGS = dict(
     hidden_dim=6, windows=(4,), members=2, n_cycles=2, epochs=2, batch_size=32, lr=0.01, weight_decay=0.01, balance=0.0,
@@ -36,19 +34,6 @@ FOREST = {n: np.full((200, 2), 0.8, "f2") for n in WORLD}
 
 ANIMALS = {"a": "F1", "b": "M1"}
 ALL = np.arange(200) % STRIDE == 0
-
-
-@pytest.fixture
-def weights(monkeypatch) -> list[np.ndarray]:
-    """What every label weighs (N, C), round by round."""
-    found, train = [], selftraining.train_mlp
-
-    def watched(mlp, frames, target, weight, left_out, **settings):
-        found.append(weight.numpy().copy())
-        return train(mlp, frames, target, weight, left_out, **settings)
-
-    monkeypatch.setattr(selftraining, "train_mlp", watched)
-    return found
 
 
 def learn(world, labels, forest, animals, **settings):
@@ -84,9 +69,6 @@ def test_aims_without_labels_are_soft_ones_and_without_either_nothing():
     target, weight = aim(labels, None, (2, 2), 0.5)
     np.testing.assert_array_equal(weight, labels >= 0)
     assert target.tolist() == [[1, 0], [0, 1]]
-    each = np.stack([labels, np.where(labels == 1, 0, labels)])
-    target, weight = aim(each, np.full((2, 2), 0.75, "f4"), (2, 2), 0.5)
-    assert target.tolist() == [[0.5, 0], [0.75, 0.5]] and weight.tolist() == [[1, 1], [0.5, 1]]
     assert not any(x.any() for x in aim(None, None, (2, 2), 0.5))
 
 
@@ -129,50 +111,6 @@ def test_of_an_animal_speak_those_that_did_not_learn_from_it(tmp_path):
         _, said, _ = learn(world, labels, {}, animals, **SETTINGS | EAGER, chance=Chance(0),
                                 scratch=tmp_path / animals["b"])
         assert all(low <= ((said[n].probability.mean(1) > 0.5) == labels[n]).mean() <= high for n in world)
-
-
-def test_the_first_round_learns_all_labels_and_later_ones_those_that_others_do_not_contradict(tmp_path, weights):
-    pairs = {n: seen_by_all(400, i) for i, n in enumerate("ab")}
-    world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
-    planted = np.random.default_rng(0).random((400, 2)) < 0.1  # bouts that the annotator of b missed or made up
-    labels["b"] = np.where(planted, 1 - labels["b"], labels["b"]).astype("i1")
-    learn(world, labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
-    first, second = weights
-    dropped = second[400:] == 0
-    assert (first == 1).all() and set(np.unique(second)) == {0, 1}
-    assert dropped[planted].mean() > 0.8 > 0.2 > dropped[~planted].mean()
-
-
-@pytest.mark.parametrize("labelled", ["ab", "a"])
-def test_what_is_doubted_is_what_members_that_have_not_learnt_it_contradict(labelled, tmp_path, monkeypatch, weights):
-    labels = {n: np.where(np.arange(200)[:, None] < 120, WORLD[n].probability[:, 2] > 0.5, -1).astype("i1")
-              for n in labelled}
-    opinions, judge = [], selftraining.second_opinion
-
-    def heard(*args):
-        opinions.append(judge(*args))
-        return opinions[-1]
-
-    monkeypatch.setattr(selftraining, "second_opinion", heard)
-    run(tmp_path, forest={}, labels=labels)
-    rows = {n: frames_of(labels.get(n), 200, STRIDE) for n in WORLD}
-    halves = dict(zip(rows, np.split(opinions[0], [len(rows["a"])]), strict=True))
-    means = {n: mean_of_heads(p, np.ones((len(p), 3), bool)) for n, p in halves.items()}
-    kept = {n: y[rows[n]] for n, y in labels.items()}
-    if len(labels) > 1:  # the only animal has been learnt by all
-        kept = without_doubtful(proofread(kept, Opinions(means), ANIMALS), means)
-    wanted = [kept[n] >= 0 if n in kept else np.zeros((len(rows[n]), 2)) for n in WORLD]
-    np.testing.assert_array_equal(weights[1], np.concatenate(wanted))
-    assert (weights[1] != weights[0]).any() == (len(labels) > 1)
-
-
-def test_what_a_single_animal_shows_is_not_doubted(tmp_path, weights):
-    """Members that left it out have never seen the behaviour: that they do not expect it says nothing."""
-    pairs = {n: seen_by_all(400, i) for i, n in enumerate("ab")}
-    world, labels = ({n: pair[k] for n, pair in pairs.items()} for k in (0, 1))
-    labels["b"][:, 1] = 0
-    learn(world, labels, {}, ANIMALS, **SETTINGS | EAGER | {"n_cycles": 2}, chance=Chance(0), scratch=tmp_path)
-    assert (weights[1][:400, 1] == 1).all()
 
 
 def test_the_forest_teaches_what_no_label_says(tmp_path):
@@ -239,14 +177,3 @@ def test_every_member_that_ships_has_learnt_from_a_label(tmp_path):
     with torch.no_grad():
         says = mlp.eval()(head_inputs(world["b"].read, (), 0, 200))[:, :, 2] > 0
     assert (says.numpy() == pairs["b"][1]).mean((1, 2)).min() > 0.8
-
-
-def test_what_annotators_disagree_on_is_learnt_as_such_or_as_most_say(tmp_path):
-    """One of three never saw the behaviours that the latent shows."""
-    e, most = seen_by_all(200, 0)
-    seen, said = e.latents[2, :, :2] > 0.5, {}
-    for name, tracks in (("consensus", most), ("each", np.stack([most, 0 * most, most]))):
-        mlp, *_ = learn({"a": e}, {"a": tracks}, {}, ANIMALS, **SETTINGS | EAGER, chance=Chance(0),
-                             scratch=tmp_path / name)
-        said[name] = mlp.probability(e.read).mean(1)[seen].mean()
-    assert said["consensus"] > 0.9 and said["each"] == pytest.approx(2 / 3, abs=0.1)

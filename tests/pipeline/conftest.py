@@ -18,6 +18,6 @@ def tour(origin, tmp_path_factory) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def each(tour) -> str:
-    """What dvc says while an experiment that learns from each of several annotators runs in the workspace of the tour."""
-    return tour.dvc("exp", "run", "--name", "each", "--set-param", "data.annotators=each")
+def uncleaned(tour) -> str:
+    """What dvc says while an experiment without label cleaning runs in the workspace of the tour."""
+    return tour.dvc("exp", "run", "--name", "uncleaned", "--set-param", "finetune.clean_labels=false")

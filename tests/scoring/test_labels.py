@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbc.scoring.bouts import find_bouts
-from rbc.scoring.labels import minutes, prevalence, shown_elsewhere, union, unscored, with_slack
+from rbc.scoring.labels import minutes, prevalence, unscored, with_slack
 
 tracks = st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=40).map(lambda t: np.array(t, np.int8)[:, None])
 
@@ -25,18 +25,6 @@ def test_frames_are_unscored_where_no_behaviour_was_and_where_there_are_no_label
     assert unscored(tracks, "b", 2).tolist() == [True, True]
 
 
-def test_a_behaviour_is_asked_for_where_another_animal_shows_it():
-    tracks = {"F1D1": np.array([[1, 1, 0], [0, 0, 0]]), "F1D2": np.array([[0, 1, 0]]), "M1D1": np.array([[1, 0, 0], [-1, 0, 0]])}
-    asked = shown_elsewhere({n: y.astype("i1") for n, y in tracks.items()}, {"F1D1": "F1", "F1D2": "F1", "M1D1": "M1"})
-    assert asked["F1D1"].tolist() == [[1, -1, -1], [0, -1, -1]]
-    assert asked["F1D2"].tolist() == [[0, -1, -1]]
-    assert asked["M1D1"].tolist() == [[1, 0, -1], [-1, 0, -1]]
-    each = {n: np.stack([y, y]).astype("i1") for n, y in tracks.items()}  # of several annotators
-    asked = shown_elsewhere(each, {n: n for n in each})
-    assert asked["F1D2"].tolist() == [[[0, 1, -1]]] * 2
-    assert (shown_elsewhere({"F1D1": tracks["F1D1"]}, {"F1D1": "F1"})["F1D1"] == -1).all()
-
-
 def test_slack_lies_before_onsets_and_behind_ends():
     track = np.array([[0, 0, 0, 0, 1, 1, 0, 0, 0, 1]], np.int8).T
     assert with_slack(track, 2, 1)[:, 0].tolist() == [0, 0, -1, -1, 1, 1, -1, -1, -1, 1]
@@ -52,14 +40,3 @@ def test_slack_takes_back_absence_alone_and_only_near_bouts(track, onset, offset
     near = {t for a, b in find_bouts(track[:, 0] == 1) for t in (*range(a - onset, a), *range(b, b + offset))}
     for t, (old, new) in enumerate(zip(track[:, 0], out[:, 0], strict=True)):
         assert new == (-1 if old == 0 and t in near else old)
-
-
-def test_tracks_of_each_annotator():
-    one, other = np.array([[1, 0], [0, -1], [-1, -1], [-1, 0]], "i1"), np.array([[0, 0], [0, 1], [-1, -1], [0, 0]], "i1")
-    both = np.stack([one, other])
-    assert union(both).tolist() == [[1, 0], [0, 1], [-1, -1], [0, 0]]
-    np.testing.assert_array_equal(union(one), one)
-    assert prevalence({"a": both}).tolist() == [1 / 5, 1 / 5]
-    assert unscored({"a": both}, "a", 4).tolist() == [False, False, True, False]
-    np.testing.assert_array_equal(with_slack(both, 1, 1), [with_slack(one, 1, 1), with_slack(other, 1, 1)])
-    assert (with_slack(both, 1, 1) != both).any() and both[0, 1, 0] == 0
