@@ -27,7 +27,7 @@ from rbc.learning.training import Chance
 from rbc.network.network import Network
 from rbc.params import Params
 from rbc.recordings.session import Session
-from rbc.scoring.calibration import folds
+from rbc.scoring.splits import folds
 from rbc.scoring.splits import Ledger
 
 WARM, MEASURED = 4, 8  # steps of training

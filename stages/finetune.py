@@ -15,14 +15,14 @@ from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
 from rbc.learning.label_errors import clean_labels, error_table, likely_errors, out_of_fold_predictions
 from rbc.learning.pretraining import history_rows
+from rbc.learning.pseudo import teacher_probability
 from rbc.learning.ranks import leads, together
 from rbc.learning.training import Chance
 from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
-from rbc.scoring.decision import Rules, cross_fitted
 from rbc.scoring.labels import with_slack
-from rbc.scoring.metrics import scoreboard
 from rbc.scoring.splits import Ledger
+from rbc.scoring.summary import macro_scores
 
 SECTIONS = ("data", "split", "model", "align_data", "augment", "pretrain", "finetune")
 PRETRAINED, ALIGNED_ADAPTERS = Path("data/pretrain"), Path("data/align_sessions")
@@ -51,7 +51,7 @@ def main() -> None:
         save_labels(labels, out)
         write_table(out / "label_errors.csv", errors)
         ledger.save(out / "trained_on.json")
-        write_json(Path("metrics/finetune.json"), {"validation": f1_of(model, experiment)})
+        write_json(Path("metrics/finetune.json"), {"validation": validation_scores(model, experiment)})
         write_table(Path("plots/finetune.tsv"), pd.DataFrame(history_rows(history)))
 
 
@@ -69,15 +69,13 @@ def training_labels(experiment: Experiment) -> tuple[dict[str, np.ndarray], pd.D
     return clean_labels(labels, errors), error_table(labels, predictions, errors, behaviours, times, rate_hz)
 
 
-def f1_of(model: Model, experiment: Experiment) -> dict | None:
-    """F1 of the network's heads on the validation animals; None where these have no labels."""
+def validation_scores(model: Model, experiment: Experiment) -> dict | None:
+    """Scores of the network's heads on the validation animals; None where these have no labels."""
     held = experiment.labels("validation")
     if not held:
         return None
     encoded = {name: encode(model.network, experiment.sessions[name], model.recipe) for name in held}
-    scored = cross_fitted({n: (e.probability, e.there) for n, e in encoded.items()}, held, experiment.animals,
-                          Rules(slack=experiment.slack))
-    return scoreboard(scored, experiment.behaviours, rate_hz=experiment.rate_hz)["f1"]
+    return macro_scores({n: teacher_probability(e.probability, e.there) for n, e in encoded.items()}, held)
 
 
 if __name__ == "__main__":

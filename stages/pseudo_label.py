@@ -15,7 +15,7 @@ from rbc.outputs import write_json, writing
 from rbc.params import load
 from rbc.scoring.forest import Forest
 from rbc.scoring.labels import NOT_SCORED, unscored
-from rbc.scoring.metrics import average_precision
+from rbc.scoring.summary import macro_scores
 
 FINETUNED = Path("data/finetune")
 
@@ -51,17 +51,10 @@ def main() -> None:
         both = {n: both_say(e.probability, e.there, forest[n]) for n, e in heads.items()}
         write_json(Path("metrics/pseudo_label.json"), {
             "validation_average_precision": {
-                name: precision(probability, {n: y[rows[n]] for n, y in held.items()})
+                name: macro_scores(probability, {n: y[rows[n]] for n, y in held.items()})["macro_ap"]
                 for name, probability in {"network": network, "forest": forest, "both": both}.items()
             } if held else None,
         })
-
-
-def precision(probability: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> float:
-    """Mean average precision over the behaviours that occur."""
-    said, truth = (np.concatenate([x[n] for n in labels]) for x in (probability, labels))
-    found = [average_precision(y, p) for y, p in zip(truth.T, said.T, strict=True)]
-    return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ from rbc.learning.training import Chance
 from rbc.mirror import has_mirror, twin, with_twins
 from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
-from rbc.scoring.calibration import folds, mean_of_heads
+from rbc.scoring.calibration import mean_of_heads
 from rbc.scoring.decision import Decision, Rules, cross_fitted
 from rbc.scoring.known import KNOWN, NOTHING, Known, write_known
 from rbc.scoring.labels import NOT_SCORED, minutes, scored_rows
 from rbc.scoring.metrics import scoreboard
-from rbc.scoring.splits import CALIBRATION, Ledger, SplitError
+from rbc.scoring.splits import CALIBRATION, Ledger, SplitError, folds
 
 SECTIONS = ("data", "split", "model", "align_data", "augment", "finetune", "pseudo_label", "train_mlp", "evaluate")
 FINETUNED, PSEUDO = Path("data/finetune"), Path("data/pseudo_label")

@@ -171,6 +171,39 @@ def test_commands_leave_no_shell_between_dvc_and_python(name, stage):
     assert stage.get("wdir", ".") == ("." if name in MAIN else "..")
 
 
+EDITS = {  # a file: the stages that an edit of it may run again, those after them whose inputs change aside
+    "rbc/figures/ethogram.py": {"evaluate"},
+    "rbc/figures/quality.py": {"align_data"},
+    "rbc/evaluation.py": {"evaluate"},
+    "rbc/scoring/metrics.py": {"train_mlp", "evaluate"},
+    "rbc/scoring/decoder.py": {"train_mlp", "evaluate", "embed"},
+    "rbc/scoring/forest.py": {"finetune", "pseudo_label", "baselines"},
+    "rbc/learning/label_errors.py": {"finetune"},
+    "rbc/learning/selftraining.py": {"train_mlp"},
+    "rbc/learning/pretraining.py": {"pretrain", "align_sessions", "finetune", "train_mlp"},
+    "rbc/recordings/clock.py": {"align_data"},
+    "rbc/simulate/rat.py": {"simulate"},
+    "rbc/predict.py": set(), "rbc/report.py": set(), "rbc/stream.py": set(), "benchmarks/accuracy/cells.py": set(),
+}
+
+
+@pytest.mark.parametrize("file", EDITS)
+def test_an_edit_runs_only_the_stages_that_depend_on_it(file):
+    assert (ROOT / file).is_file()
+    reached = {name for name, stage in (param.values for param in STAGES)
+               if file in code_deps(stage) and name != "ceiling"}
+    assert reached <= EDITS[file]
+
+
+def test_no_edit_of_scoring_or_of_a_page_trains_a_network_again():
+    trains = {"pretrain", "align_sessions", "finetune"}
+    judging = {"calibration", "certainty", "decision", "decoder", "metrics", "known", "baselines", "reliability"}
+    for name, stage in (param.values for param in STAGES):
+        needs = set(code_deps(stage)) if name in trains else set()
+        assert not {file for file in needs if file.startswith("rbc/figures/")}
+        assert not {file for file in needs if file.startswith("rbc/scoring/") and Path(file).stem in judging}
+
+
 def test_no_setting_bears_a_name_that_the_run_cache_ignores():
     """DVC 3.67 drops keys named size or nfiles, at any depth, when it looks for an earlier run with equal settings."""
     def names(value):

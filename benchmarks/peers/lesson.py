@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rbc.scoring.calibration import folds
+from rbc.scoring.splits import folds
 from rbc.scoring.labels import NOT_SCORED, scored_rows
 
 MEMBERS = 3

@@ -18,7 +18,7 @@ from rbc.learning.mlp import WindowMlp, second_opinion, train_mlp
 from rbc.learning.pretraining import history_rows
 from rbc.learning.pseudo import soft_labels
 from rbc.learning.training import Chance
-from rbc.scoring.calibration import folds
+from rbc.scoring.splits import folds
 from rbc.scoring.known import Guess
 from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence
 

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from rbc.scoring.metrics import NOT_SCORED, PRESENT, kappa
+from rbc.scoring.labels import NOT_SCORED, PRESENT
 
 ALL = "all pairs"
 COLUMNS = ("annotators", "behaviour", "sessions", "frames", "f1", "kappa")
@@ -40,3 +40,17 @@ def means(table: pd.DataFrame) -> dict[str, float]:
     """Mean F1 and kappa over the behaviours that have one, all pairs together; NaN without several annotators."""
     whole = table[table["annotators"] == ALL]
     return {name: float(whole[name].astype(float).mean()) for name in ("f1", "kappa")}
+
+
+def kappa(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Cohen's kappa (C,) of two annotators' labels (T, C) over the frames that both scored.
+
+    NaN where no frame is shared, or where both say the same one thing throughout.
+    """
+    both = (first != NOT_SCORED) & (second != NOT_SCORED)
+    frames = np.maximum(both.sum(0), 1)
+    a, b = (both & (first == PRESENT)), (both & (second == PRESENT))
+    agreed = (both & (a == b)).sum(0) / frames
+    share_a, share_b = a.sum(0) / frames, b.sum(0) / frames
+    chance = share_a * share_b + (1 - share_a) * (1 - share_b)
+    return np.where(both.any(0) & (chance < 1), (agreed - chance) / np.where(chance < 1, 1 - chance, 1), np.nan)

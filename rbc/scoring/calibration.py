@@ -186,12 +186,3 @@ def cross_fit(groups: Mapping[Hashable, Data], fit: Callable[[list[Data]], Fit],
         raise ValueError(f"cross-fitting needs at least two groups; there is {', '.join(map(str, groups)) or 'none'}")
     return {name: apply(fit([other for key, other in groups.items() if key != name]), data)
             for name, data in groups.items()}
-
-
-def folds(groups: int, members: int) -> np.ndarray:
-    """(E, G) bool: which groups each member of an ensemble does not learn from, so that it can judge them. Every group
-    is left out by some member, by as many as any other where members allow; a single member or group leaves none out.
-    """
-    count = min(groups, members)
-    fold = np.arange(members)[:, None] % count == np.arange(groups)[None] % count
-    return fold & (count > 1)

@@ -13,7 +13,7 @@ from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from sklearn.ensemble import RandomForestClassifier
 from tqdm import tqdm
 
-from rbc.scoring.calibration import folds
+from rbc.scoring.splits import folds
 from rbc.scoring.labels import NOT_SCORED, PRESENT
 
 DRAWS = 10  # groups of trees, each with frames of its own

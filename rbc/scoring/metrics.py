@@ -99,20 +99,6 @@ def brier(labels: np.ndarray, probability: np.ndarray) -> np.ndarray:
     return np.where(scored.any(0), error / np.maximum(scored.sum(0), 1), np.nan)
 
 
-def kappa(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Cohen's kappa (C,) of two annotators' labels (T, C) over the frames that both scored.
-
-    NaN where no frame is shared, or where both say the same one thing throughout.
-    """
-    both = (first != NOT_SCORED) & (second != NOT_SCORED)
-    frames = np.maximum(both.sum(0), 1)
-    a, b = (both & (first == PRESENT)), (both & (second == PRESENT))
-    agreed = (both & (a == b)).sum(0) / frames
-    share_a, share_b = a.sum(0) / frames, b.sum(0) / frames
-    chance = share_a * share_b + (1 - share_a) * (1 - share_b)
-    return np.where(both.any(0) & (chance < 1), (agreed - chance) / np.where(chance < 1, 1 - chance, 1), np.nan)
-
-
 def macro_interval(counts: np.ndarray, averaged: np.ndarray, seed: int,
                    other: np.ndarray | None = None) -> tuple[float, float]:
     """95 % bootstrap interval over animals of macro F1 of counts (G, C, 3), or of its difference to `other` (G, C, 3).

@@ -68,6 +68,15 @@ def view(session, role: str, roles: Mapping[str, str]) -> np.ndarray:
     return np.full(session.labels.shape, NOT_SCORED, dtype=np.int8)
 
 
+def folds(groups: int, members: int) -> np.ndarray:
+    """(E, G) bool: which groups each member of an ensemble does not learn from, so that it can judge them. Every group
+    is left out by some member, by as many as any other where members allow; a single member or group leaves none out.
+    """
+    count = min(groups, members)
+    fold = np.arange(members)[:, None] % count == np.arange(groups)[None] % count
+    return fold & (count > 1)
+
+
 def merge(intervals: Iterable[Interval]) -> list[Interval]:
     """The same frames as sorted half-open intervals [start, stop) that neither overlap nor touch."""
     merged: list[list[int]] = []

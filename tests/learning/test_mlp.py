@@ -17,7 +17,7 @@ from rbc.learning.mlp import (
     window_statistics,
 )
 from rbc.learning.training import Chance
-from rbc.scoring.calibration import folds
+from rbc.scoring.splits import folds
 
 WINDOWS = (4, 7)
 D_MODEL, FEATURES = 5, (2, 3)

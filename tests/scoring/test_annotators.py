@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
-from rbc.scoring.annotators import ALL, agreement, means
+from rbc.scoring.annotators import ALL, agreement, kappa, means
 
 RNG = np.random.default_rng(3)
 
@@ -31,3 +31,8 @@ def test_pairs_of_all_sessions_are_pooled():
 def test_one_annotator_agrees_with_nobody():
     table = agreement({"s1": {"A": np.ones((4, 1))}}, ("walk",))
     assert len(table) == 0 and np.isnan(means(table)["kappa"])
+
+
+def test_annotators_who_both_say_one_thing_throughout_have_no_kappa():
+    labels = np.zeros((10, 1), np.int8)
+    assert np.isnan(kappa(labels, labels)) and np.isnan(kappa(labels - 1, labels))

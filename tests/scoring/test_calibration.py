@@ -6,9 +6,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, log_loss
 
 from rbc.scoring.calibration import (
-    apply_platt, best_threshold, common_threshold, cross_fit, fit_mix, fit_platt, fit_thresholds, folds, logit,
+    apply_platt, best_threshold, common_threshold, cross_fit, fit_mix, fit_platt, fit_thresholds, logit,
     mean_of_heads, mix, share_threshold, sigmoid,
 )
+from rbc.scoring.splits import folds
 
 
 def bouts_of(rng, frames, share, length=20):

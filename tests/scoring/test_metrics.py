@@ -3,11 +3,11 @@ import json
 import numpy as np
 import pytest
 from sklearn.metrics import (
-    average_precision_score, brier_score_loss, cohen_kappa_score, precision_recall_fscore_support,
+    average_precision_score, brier_score_loss, precision_recall_fscore_support,
 )
 
 from rbc.scoring.metrics import (
-    Scored, average_precision, brier, f1_scores, frame_counts, kappa, macro_interval, precision_recall,
+    Scored, average_precision, brier, f1_scores, frame_counts, macro_interval, precision_recall,
     scoreboard, without_borders,
 )
 
@@ -39,9 +39,6 @@ def test_frame_scores_agree_with_sklearn():
         found = average_precision(labels[:, c], probability[:, c])
         assert found == pytest.approx(average_precision_score(truth, score))
         assert brier(labels, probability)[c] == pytest.approx(brier_score_loss(truth, score))
-        other = np.roll(labels, 7, axis=0)
-        both = kept & (other[:, c] >= 0)
-        assert kappa(labels, other)[c] == pytest.approx(cohen_kappa_score(labels[both, c], other[both, c]))
 
 
 def test_what_does_not_occur_has_no_score():
@@ -49,7 +46,7 @@ def test_what_does_not_occur_has_no_score():
     counts = frame_counts(labels, np.ones((10, 1), bool))
     assert np.isnan(f1_scores(counts)) and np.isnan(precision_recall(counts)).all()
     assert np.isnan(average_precision(labels[:, 0], np.ones(10)))
-    assert np.isnan(kappa(labels, labels)) and np.isnan(brier(labels - 1, np.ones((10, 1))))
+    assert np.isnan(brier(labels - 1, np.ones((10, 1))))
     assert f1_scores(frame_counts(labels + 1, labels > 0)) == 0
 
 
