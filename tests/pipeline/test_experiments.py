@@ -1,4 +1,4 @@
-"""The tour of experiments in README: set a param, queue, look, compare, apply."""
+"""The everyday commands of README: set a param, queue, look, compare, apply."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""README's table "param changed → stages that run again" against what DVC knows of the pipeline."""
+"""The table "param changed → stages that run again" of docs/pipeline.md against what DVC knows of the pipeline."""
 
 import re
 
@@ -10,6 +10,7 @@ from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")]
+PAGE = ROOT / "docs/pipeline.md"
 HEADING, COLUMNS = "## What runs again", ["param", "stages that run again"]
 
 
@@ -17,7 +18,7 @@ def read_table(text: str) -> dict[str, list[str]]:
     """{param or section: stages} of the table below the heading; `a`, `b` in a cell are two params with one row."""
     section = text.partition(f"{HEADING}\n")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in section.splitlines() if "|" in line]
-    assert rows and rows[0] == COLUMNS, f"README.md needs a table with the columns {COLUMNS} under {HEADING!r}"
+    assert rows and rows[0] == COLUMNS, f"{PAGE.name} needs a table with the columns {COLUMNS} under {HEADING!r}"
     names = [(re.findall(r"`([\w.]+)`", params), re.findall(r"\w+", stages)) for params, stages in rows[2:]]
     table = {param: stages for params, stages in names for param in params}
     assert len(table) == sum(len(params) for params, _ in names), "a param stands in two rows"
@@ -59,7 +60,7 @@ def users(param: str, params: dict[str, list[str]]) -> set[str]:
 
 
 def test_every_param_stands_in_the_table_with_the_stages_that_run_again(origin):
-    table = read_table((ROOT / "README.md").read_text())
+    table = read_table(PAGE.read_text())
     params, below = read_pipeline(origin.folder)
     settings = leaves(yaml.safe_load((origin.folder / "params.yaml").read_text()))
     assert not [name for name in table if not any(within(param, name) for param in settings)], "no such param"
@@ -70,7 +71,7 @@ def test_every_param_stands_in_the_table_with_the_stages_that_run_again(origin):
 
 
 def test_an_experiment_runs_the_stages_of_its_row(uncleaned):
-    assert set(stages_run(uncleaned)) == set(read_table((ROOT / "README.md").read_text())["finetune"])
+    assert set(stages_run(uncleaned)) == set(read_table(PAGE.read_text())["finetune"])
 
 
 def test_dvc_sees_the_change_of_a_param_where_its_files_say(origin, tmp_path):
