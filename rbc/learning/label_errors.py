@@ -66,6 +66,8 @@ def stretches(labels: np.ndarray, least: int) -> np.ndarray:
 
 def likely_errors(labels: Mapping[str, np.ndarray], predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """(T, C) bool of each session in predictions: labels (T, C) that the out-of-fold predictions (T, C) contradict."""
+    if not predictions:
+        return {}
     present, absent = (_mean_probability(labels, predictions, state) for state in (PRESENT, ABSENT))  # (C,)
     found = {}
     for name, p in predictions.items():

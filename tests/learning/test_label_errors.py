@@ -72,6 +72,8 @@ def test_wrong_bouts_are_masked_whole_and_listed_and_right_ones_stay(recordings)
     assert bout["mean_probability"].item() < 0.2
 
 
-def test_without_errors_the_table_is_empty_but_named():
+def test_without_predictions_labels_stay_and_the_table_is_empty_but_named():
+    labels = {"a": np.ones((4, 1), np.int8)}
+    assert likely_errors(labels, {}) == {} and clean_labels(labels, {}) == labels
     table = error_table({}, {}, {}, ("dig",), {}, 4.0)
     assert len(table) == 0 and list(table) == ["session", "behaviour", "start_s", "stop_s", "labelled", "mean_probability"]
