@@ -1,10 +1,10 @@
-"""align_sessions: each training setup's adapter learns to bring its sessions to the others."""
+"""align_sessions: the adapters learn to give a behaviour the same latent in all training sessions."""
 
 from pathlib import Path
 
 import numpy as np
 
-from rbc.artifacts import load_model, save_adapters
+from rbc.artifacts import load_model, save_network
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode
 from rbc.learning.aligning import align_sessions
@@ -40,13 +40,13 @@ def main() -> None:
         if not leads():
             return
         after = figures(model, experiment, views) if params.align_sessions.steps else before
-        save_adapters(model, out)
+        save_network(model, out)
         ledger.save(out / "trained_on.json")
         write_json(Path("metrics/align_sessions.json"), {"before": before, "after": after})
 
 
 def figures(model, experiment: Experiment, views: dict[str, np.ndarray]) -> dict[str, float]:
-    """Session mixing and separation of behaviours over labelled frames, each session through its adapter."""
+    """Session mixing and separation of behaviours over labelled frames."""
     rng = np.random.default_rng(experiment.params.seed)
     latents, labels, names = [], [], []
     for name, view in views.items():

@@ -25,7 +25,7 @@ from rbc.scoring.splits import Ledger
 from rbc.scoring.summary import macro_scores
 
 SECTIONS = ("data", "split", "model", "align_data", "augment", "pretrain", "finetune")
-PRETRAINED, ALIGNED_ADAPTERS = Path("data/pretrain"), Path("data/align_sessions")
+ALIGNED_SESSIONS = Path("data/align_sessions")
 
 
 def main() -> None:
@@ -33,15 +33,15 @@ def main() -> None:
     experiment = Experiment.open(params)
     settings = params.finetune
     with writing(Path("data/finetune")) as out, together():
-        model = load_model(PRETRAINED, ALIGNED_ADAPTERS)
-        ledger = Ledger.load(ALIGNED_ADAPTERS / "trained_on.json")
+        model = load_model(ALIGNED_SESSIONS)
+        ledger = Ledger.load(ALIGNED_SESSIONS / "trained_on.json")
         labels, errors = training_labels(experiment)
         labelled = Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles, labels)
         everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
         network, history = finetune(
             model.network, labelled, everything, **settings.learning, chance=Chance(params.seed),
             augmentation=Augmentation(**params.augment.model_dump()), precision=params.compute.precision,
-            scratch=experiment.scratch("finetune", SECTIONS, [ALIGNED, PRETRAINED, ALIGNED_ADAPTERS]),
+            scratch=experiment.scratch("finetune", SECTIONS, [ALIGNED, ALIGNED_SESSIONS]),
         )
         if not leads():
             return

@@ -1,8 +1,9 @@
-"""align_sessions: encoders stay, each setup's adapter learns to bring its session to the others.
+"""align_sessions: the adapters' map learns to give a behaviour the same latent in all sessions; encoders are frozen.
 
 N frames, D latent, C behaviours. Raw marginals are never matched: sessions differ in what the rat did.
 """
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +25,15 @@ FRAMES_PER_BATCH = 768  # of all that a batch holds, what enters the pairwise lo
 def align_sessions(network: Network, labelled: Corpus, everything: Corpus, *, steps: int, batch_size: int,
                    crop_frames: int, lr: float, temperature: float, shrinkage: float, weights: dict[str, float],
                    chance: Chance, scratch: Path) -> list[dict]:
-    """History of training the setups' adapters of `network` in place, all else frozen.
+    """History of training the adapters' shared map of `network` in place, all else frozen.
 
-    labelled: training sessions with labels; everything: all sessions that may be seen.
+    labelled: training sessions with labels; everything: all sessions that may be seen; shrinkage: weight of the squared
+    distance to the map as it was pretrained (L2-SP, arXiv 1802.01483).
     """
-    for parameter in network.parameters():
-        parameter.requires_grad_(False)
-    own = [getattr(adapter, name) for adapter in network.adapters for name in adapter.SETUP_PARAMETERS]
-    for parameter in own:
-        parameter.requires_grad_(True)
+    pretrained = copy.deepcopy(network).requires_grad_(False).eval()
+    network.requires_grad_(False)
+    for shared in shared_map(network):
+        shared.requires_grad_(True)
     near_bouts = LabelSampler(labelled, crop_frames, balance=0.5)
     anywhere = SetupSampler(everything, crop_frames)
     probe, centre = _probe(network, labelled, near_bouts, batch_size, crop_frames, chance)
@@ -47,24 +48,29 @@ def align_sessions(network: Network, labelled: Corpus, everything: Corpus, *, st
         view = view_of(everything.batch(picks + free, crop_frames), everything.recipe, network)
         adapted = divided(network, view.imu, view.pose, view.there, view.setup).fused
         with torch.no_grad():
-            shared = divided(network, view.imu, view.pose, view.there, torch.zeros_like(view.setup)).fused
+            before = divided(pretrained, view.imu, view.pose, view.there, view.setup).fused
         frames = np.sort(chance.rng.choice(half * crop_frames, _count(half, crop_frames), False))
         frames = placed(torch.as_tensor(frames))
         source = placed(torch.tensor([session_index[n] for n, _ in picks])).repeat_interleave(crop_frames)
         return {
-            "structure": losses.temporal_contrast(adapted[:, ::2] / 4, shared[:, ::2] / 4, exclusion=4),
+            "structure": losses.temporal_contrast(adapted[:, ::2] / 4, before[:, ::2] / 4, exclusion=4),
             "supervised": losses.supervised_contrastive_loss(
                 adapted[:half].flatten(0, 1)[frames], labels.flatten(0, 1)[frames], source[frames], temperature
             ),
             "classes": _class_alignment(adapted[half:], [n for n, _ in free], probe, centre),
-            "shrinkage": sum(a.deviation() for a in network.adapters),
+            "shrinkage": sum((now - then).square().sum() for now, then in
+                             zip(shared_map(network), shared_map(pretrained), strict=True)),
         }
 
     history = fit(network, step, steps=steps, lr=lr, weight_decay=0.0, weights={**weights, "shrinkage": shrinkage},
-                  chance=chance, scratch=scratch, name="align_sessions", trainable=own, extra=everything.ledger)
-    for parameter in network.parameters():
-        parameter.requires_grad_(True)
+                  chance=chance, scratch=scratch, name="align_sessions", trainable=shared_map(network), extra=everything.ledger)
+    network.requires_grad_(True)
     return history
+
+
+def shared_map(network: Network) -> list[nn.Parameter]:
+    """What align_sessions trains: the linear map of each modality that has features."""
+    return [p for adapter in network.adapters if adapter.shared for p in adapter.shared.parameters()]
 
 
 def _count(crops: int, frames: int) -> int:
