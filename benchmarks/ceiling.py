@@ -38,9 +38,8 @@ def main() -> None:
         if not truth:
             return
         own = experiment.of("train")
-        setups = tuple(dict.fromkeys(s.setup for s in own.values()))
-        model = Model.new(experiment.recipe, experiment.behaviours, setups, params.model.model_dump())
-        labelled = Corpus(own, model.recipe, setups, Ledger(), experiment.roles, {n: truth[n] for n in own})
+        model = Model.new(experiment.recipe, experiment.behaviours, params.model.model_dump())
+        labelled = Corpus(own, model.recipe, Ledger(), experiment.roles, {n: truth[n] for n in own})
         fit_scaling(model.network, labelled)
         checkpoints = experiment.scratch("ceiling", SECTIONS, [ALIGNED])
         settings = params.ceiling

@@ -62,7 +62,7 @@ def decide(classifier: Classifier, folder: Path, adapt: bool) -> np.ndarray:
 def operations(classifier: Classifier, session: Session) -> float:
     """Floating point operations of matrix products that a frame in the midst of a long session takes."""
     with FlopCounterMode(display=False) as counter:
-        classifier.say(session, 0, slice(CHUNK, 2 * CHUNK))
+        classifier.say(session, slice(CHUNK, 2 * CHUNK))
     return counter.get_total_flops() / CHUNK
 
 
@@ -91,12 +91,12 @@ def windowed(classifier: Classifier, session: Session, sizes: Sequence[int] = BA
     network, mlp = classifier.model.network.eval(), classifier.mlp.eval()
     imu, pose = map(placed, scaled_features(network, session, classifier.model.recipe))
     there = torch.stack([~x.isnan().all(1) for x in (imu, pose)], 1)
-    setup, batches = placed(torch.zeros(max(sizes), dtype=torch.long)), range(2 * torch.get_num_threads())
+    batches = range(2 * torch.get_num_threads())
 
     @torch.inference_mode()
     def encode(batch: int, length: int, first: int) -> None:
         rows = placed(first + torch.arange(batch)[:, None] + torch.arange(length))  # (N, L)
-        network(imu[rows], pose[rows], there[rows], setup[:batch])
+        network(imu[rows], pose[rows], there[rows])
 
     @torch.inference_mode()
     def read(inputs: list[Tensor], _: int) -> None:
@@ -120,14 +120,14 @@ def profile(classifier: Classifier, session: Session) -> dict[str, float]:
     inner, margin = slice(CHUNK, 2 * CHUNK), halo(network, recipe) + mlp.reach
     crop = session_crop(session, inner.start - margin, inner.stop + margin, recipe)
     scaled = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
-    latents = [network.encoded(m, x, crop.there, crop.setup) for m, x in enumerate(scaled)]
-    part = read_part(network, session, recipe, 0, slice(inner.start - mlp.reach, inner.stop + mlp.reach))
+    latents = [network.encoded(m, x, crop.there) for m, x in enumerate(scaled)]
+    part = read_part(network, session, recipe, slice(inner.start - mlp.reach, inner.stop + mlp.reach))
     said = mlp.probability(part.read, mlp.reach, mlp.reach + CHUNK)
     spoken, there = np.tile(said, (8, 1, 1)), np.ones((8 * CHUNK, said.shape[1]), bool)
     steps = {
         "files": lambda: session_crop(session, inner.start - margin, inner.stop + margin, recipe),
         "features": lambda: (imu_features(crop, recipe), pose_features(crop, recipe)),
-        "encoders": lambda: [network.encoded(m, x, crop.there, crop.setup) for m, x in enumerate(scaled)],
+        "encoders": lambda: [network.encoded(m, x, crop.there) for m, x in enumerate(scaled)],
         "fusion": lambda: network.fusion(*latents, crop.there),
         "MLP": lambda: mlp.probability(part.read, mlp.reach, mlp.reach + CHUNK),
         "decision": lambda: classifier.decision.decide(classifier.decision.probability(spoken, there)),

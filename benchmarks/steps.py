@@ -98,8 +98,8 @@ def trainings(params: Params, experiment: Experiment, classifier: Classifier) ->
     classifier = copy.deepcopy(classifier)
     model, roles = classifier.model, experiment.roles
     views = experiment.labels("train")
-    everything = Corpus(experiment.seen, model.recipe, model.setups, Ledger(), roles)
-    labelled = Corpus(experiment.of("train"), model.recipe, model.setups, Ledger(), roles, views)
+    everything = Corpus(experiment.seen, model.recipe, Ledger(), roles)
+    labelled = Corpus(experiment.of("train"), model.recipe, Ledger(), roles, views)
     augmented = {"augmentation": Augmentation(**params.augment.model_dump()), "precision": params.compute.precision}
 
     def pretrain(steps: int, scratch: Path) -> None:
@@ -176,7 +176,7 @@ def step_shares(train: Training) -> dict[str, float]:
 
 def inference_shares(classifier: Classifier, session: Session) -> dict[str, float]:
     """Shares by part of what a chunk of a session of at least two takes, from its files to the heads' probabilities."""
-    clock, say = Clock(), partial(classifier.say, session, 0, slice(CHUNK, 2 * CHUNK))
+    clock, say = Clock(), partial(classifier.say, session, slice(CHUNK, 2 * CHUNK))
     say()
     with clock.watching(INFERRED):
         for _ in range(MEASURED):

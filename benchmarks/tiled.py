@@ -63,8 +63,8 @@ def untaught(params: Params, experiment: Experiment) -> Classifier:
     """A complete classifier with random weights, its features scaled to the world."""
     torch.manual_seed(params.seed)
     sessions, behaviours = experiment.sessions, experiment.behaviours
-    model = Model.new(experiment.recipe, behaviours, tuple(sessions), params.model.model_dump())
-    fit_scaling(model.network, Corpus(sessions, model.recipe, model.setups, Ledger(), experiment.roles))
+    model = Model.new(experiment.recipe, behaviours, params.model.model_dump())
+    fit_scaling(model.network, Corpus(sessions, model.recipe, Ledger(), experiment.roles))
     features = [scaled_features(model.network, s, model.recipe) for s in sessions.values()]
     widths, settings, count = tuple(x.shape[1] for x in features[0]), params.train_mlp, len(behaviours)
     mlp = WindowMlp(params.model.d_model, widths, count, settings.windows, params.model.hidden_dim, settings.members,

@@ -16,7 +16,8 @@ from rbc.features import imu_width, pose_width
 from rbc.network.network import Network
 from rbc.signals import Recipe
 
-NETWORK, ADAPTERS, LABELS = "network.safetensors", "adapters.safetensors", "labels"
+NETWORK, LABELS = "network.safetensors", "labels"
+HEADER_FIELDS = {"recipe", "behaviours", "architecture", "notes"}
 HEADER = "rbc"  # a single metadata key: their order in the file is not fixed
 
 
@@ -27,44 +28,35 @@ class Model:
     network: Network
     recipe: Recipe
     behaviours: tuple[str, ...]
-    setups: tuple[str, ...]
     architecture: dict
     """The `model` section; hidden_dim is the MLP's."""
 
     @classmethod
-    def new(cls, recipe: Recipe, behaviours: tuple[str, ...], setups: tuple[str, ...], architecture: dict) -> "Model":
+    def new(cls, recipe: Recipe, behaviours: tuple[str, ...], architecture: dict) -> "Model":
         """An untrained model."""
         recipe = replace(recipe, causal=architecture["causal"])
         known = {k: v for k, v in architecture.items() if k != "hidden_dim"}
-        network = Network(imu_width(recipe), pose_width(recipe), len(behaviours), len(setups), **known)
-        return cls(placed(network), recipe, behaviours, setups, architecture)
-
-    def row(self, setup: str) -> int:
-        """The adapter row of a setup; 0, the shared map, for one never seen."""
-        return self.setups.index(setup) + 1 if setup in self.setups else 0
+        network = Network(imu_width(recipe), pose_width(recipe), len(behaviours), **known)
+        return cls(placed(network), recipe, behaviours, architecture)
 
 
 def save_network(model: Model, folder: Path, more: dict[str, Tensor] | None = None, notes: dict | None = None) -> None:
-    """Write all that setups share, and further tensors and notes of whoever ships them together."""
-    tensors = {f"network.{k}": v for k, v in model.network.shared_state().items()} | (more or {})
-    header = {"recipe": asdict(model.recipe), "behaviours": model.behaviours, "setups": model.setups,
-              "architecture": model.architecture, "notes": notes or {}}
+    """Write the model, and further tensors and notes of whoever ships them together."""
+    tensors = {f"network.{k}": v for k, v in model.network.state_dict().items()} | (more or {})
+    header = {"recipe": asdict(model.recipe), "behaviours": model.behaviours, "architecture": model.architecture,
+              "notes": notes or {}}
     save_tensors(tensors, folder / NETWORK, header)
 
 
-def save_adapters(model: Model, folder: Path) -> None:
-    """Write what belongs to the known setups."""
-    save_tensors(model.network.setup_state(), folder / ADAPTERS, {"setups": model.setups})
-
-
-def load_model(network_folder: Path, adapters_folder: Path | None = None) -> Model:
-    """The model saved in a folder, with adapters from there or from another one."""
-    header, tensors = load_tensors(Path(network_folder) / NETWORK)
+def load_model(folder: Path) -> Model:
+    """The model saved in a folder. Raises ValueError where a release with another network has written it."""
+    header, tensors = load_tensors(Path(folder) / NETWORK)
+    if header.keys() != HEADER_FIELDS:
+        raise ValueError(f"{NETWORK} is of another release: its header has {', '.join(sorted(header))}; needs "
+                         f"{', '.join(sorted(HEADER_FIELDS))}; train the model again")
     recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in header["recipe"].items()})
-    model = Model.new(recipe, tuple(header["behaviours"]), tuple(header["setups"]), header["architecture"])
+    model = Model.new(recipe, tuple(header["behaviours"]), header["architecture"])
     own = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
-    adapters = Path(adapters_folder or network_folder) / ADAPTERS
-    own |= load_tensors(adapters)[1] if adapters.exists() else model.network.setup_state()
     model.network.load_state_dict(own)
     return model
 

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 
-from rbc.artifacts import NETWORK, Model, load_model, load_tensors, save_adapters, save_network
+from rbc.artifacts import NETWORK, Model, load_model, load_tensors, save_network
 from rbc.device import placed
-from rbc.inference import CHUNK, VISITOR, ClassMap, adapt, heads_there, looked_at, read_part, side_by_side
+from rbc.inference import CHUNK, ClassMap, adapt, heads_there, looked_at, read_part, side_by_side
 from rbc.learning.mlp import WindowMlp
+from rbc.network.adapter import NO_SHIFT, SessionShift
 from rbc.network.heads import HEADS
 from rbc.outputs import write_json
 from rbc.recordings.errors import RecordingError
@@ -56,22 +56,22 @@ class Classifier:
         return {name: self._adapted(session, self._guess(session, chunks=looked_at(len(session))))
                 for name, session in sessions.items()}
 
-    def say(self, session: Session, row: int, chunk: slice) -> tuple[np.ndarray, np.ndarray]:
+    def say(self, session: Session, chunk: slice, shift: SessionShift = NO_SHIFT) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (n, M, C), and which modalities are there (n, 2), in a slice of a session's frames."""
         reach, grid = self.mlp.reach, self.mlp.step
         wide = slice(max(chunk.start - reach, 0) // grid * grid, min(chunk.stop + reach, len(session)))
         start, stop = chunk.start - wide.start, chunk.stop - wide.start
-        part = read_part(self.model.network, session, self.model.recipe, row, wide)
+        part = read_part(self.model.network, session, self.model.recipe, wide, shift)
         return self.mlp.probability(part.read, start, stop), part.there[start:stop].cpu().numpy()
 
-    def _guess(self, session: Session, row: int = 0, chunks: list[slice] | None = None) -> Guess:
+    def _guess(self, session: Session, shift: SessionShift = NO_SHIFT, chunks: list[slice] | None = None) -> Guess:
         """The guess in all frames, or in those of the chunks, one after the other."""
         self.model.network.eval()
         chunks = list(pieces(len(session), CHUNK)) if chunks is None else chunks
         ends = np.cumsum([0, *(chunk.stop - chunk.start for chunk in chunks)])
         probability = room((ends[-1], len(HEADS), len(self.model.behaviours)), np.float32)
         there = room((ends[-1], len(MODALITIES)), bool)
-        said = side_by_side(partial(self.say, session, row), chunks)
+        said = side_by_side(partial(self.say, session, shift=shift), chunks)
         for place, pair in zip(map(slice, ends[:-1], ends[1:]), said, strict=True):
             probability[place], there[place] = pair
             let_go(probability, *vars(session).values())
@@ -79,22 +79,18 @@ class Classifier:
 
     def _adapted(self, session: Session, glance: Guess) -> Guess:
         """The guess after adapting on the guess in the frames that are looked at."""
-        network, looked = self.model.network, looked_at(len(session))
+        looked = looked_at(len(session))
         soft = np.split(mean_of_heads(*glance), np.cumsum([chunk.stop - chunk.start for chunk in looked])[:-1])
-        adapt(network, self.class_map, session, self.model.recipe, zip(looked, soft, strict=True))
-        guess = self._guess(session, VISITOR)
-        for adapter in network.adapters:  # the next visitor finds nothing of this one
-            adapter.welcome(torch.zeros_like(adapter.mean))
-        return guess
+        said = zip(looked, soft, strict=True)
+        return self._guess(session, adapt(self.model.network, self.class_map, session, self.model.recipe, said))
 
     def save(self, folder: Path, notes: dict) -> None:
-        """Write weights, adapters and recipe.json; notes are numbers worth knowing about the training, and what
+        """Write weights and recipe.json; notes are numbers worth knowing about the training, and what
         rbc.predict needs: adapt, alignment (the settings of align_data) and feature_range."""
         tensors = {f"mlp.{k}": v for k, v in self.mlp.state_dict().items()}
         tensors |= {f"class_map.{name}": x for name, x in zip(MODALITIES, self.class_map, strict=True)}
         shape = {"windows": list(self.mlp.windows), "members": self.mlp.members}
         save_network(self.model, folder, tensors, {"mlp": shape, "mounts": self.mounts})
-        save_adapters(self.model, folder)
         write_json(folder / RECIPE, {**notes, "behaviours": self.model.behaviours,
                                      "decision": self.decision.as_dict()})
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from rbc.device import placed
 from rbc.features import imu_features, part_features, pose_features
 from rbc.mirror import mirrored
-from rbc.network.adapter import Adapter
+from rbc.network.adapter import NO_SHIFT, SessionShift
 from rbc.network.network import Network
 from rbc.recordings.session import MODALITIES, Session
 from rbc.rooms import let_go, pieces
@@ -26,7 +26,6 @@ from rbc.signals import Recipe, session_crop
 
 CHUNK = 4096  # frames kept of each pass
 LOOKED_AT = 60_000  # frames, twenty minutes: what a session is on average needs no more
-VISITOR = Adapter.VISITOR
 RANGE_SLACK = 1e-3  # a feature that is constant must not fall out of its range by rounding
 Item, Made = TypeVar("Item"), TypeVar("Made")
 
@@ -74,17 +73,18 @@ class Part:
 
 
 @torch.inference_mode()
-def read_part(network: Network, session: Session, recipe: Recipe, row: int, part: slice, mirror: bool = False) -> Part:
-    """What is read in a slice of frames, whatever the session it is cut from; `row` is the adapter's. Where `mirror`,
-    of what a mirror shows."""
+def read_part(network: Network, session: Session, recipe: Recipe, part: slice, shift: SessionShift = NO_SHIFT,
+              mirror: bool = False) -> Part:
+    """What is read in a slice of frames, whatever the session it is cut from, its features less the shift. Where
+    `mirror`, of what a mirror shows."""
     margin = halo(network, recipe)
     first = (part.start - margin) // network.GRID * network.GRID  # the network's segments lie on an absolute grid
     inner = slice(part.start - first, part.stop - first)
-    crop = session_crop(session, first, part.stop + margin, recipe, row).map(placed)
+    crop = session_crop(session, first, part.stop + margin, recipe).map(placed)
     crop = mirrored(crop, recipe) if mirror else crop
     scaled = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
-    latents = network(*scaled, crop.there, crop.setup).three
-    features = network.shifted(scaled, crop.there, crop.setup)
+    latents = network(*scaled, crop.there, shift).three
+    features = network.shifted(scaled, crop.there, shift)
     latents, features = (tuple(x[0, inner] for x in both) for both in (latents, features))
     return Part(latents, features, crop.there[0, inner])
 
@@ -114,14 +114,15 @@ def side_by_side(work: Callable[[Item], Made], items: Iterable[Item]) -> Iterato
             yield waiting.popleft().result()
 
 
-def encode(network: Network, session: Session, recipe: Recipe, row: int = 0, mirror: bool = False) -> Encoded:
-    """Latents and head probabilities of a session, in chunks; `row` is the adapter's (0 = the shared map).
+def encode(network: Network, session: Session, recipe: Recipe, shift: SessionShift = NO_SHIFT,
+           mirror: bool = False) -> Encoded:
+    """Latents and head probabilities of a session, in chunks, from its features less the shift that `adapt` found.
     Where `mirror`, of what a mirror shows."""
     network.eval()
 
     @torch.inference_mode()
     def encoded(chunk: slice) -> tuple[Tensor, ...]:
-        part = read_part(network, session, recipe, row, chunk, mirror)
+        part = read_part(network, session, recipe, chunk, shift, mirror)
         probability = torch.sigmoid(network.heads(tuple(z[None] for z in part.latents)))[0]  # (n, M, C)
         similarity = network.prototypes.similarity(part.latents[2])
         return torch.stack(part.latents, 1), probability, similarity, part.there, *part.features
@@ -196,10 +197,10 @@ def fit_class_map(features: list[tuple[Tensor, Tensor]], soft: list[np.ndarray],
 
 
 def adapt(network: Network, class_map: ClassMap, session: Session, recipe: Recipe,
-          said: Iterable[tuple[slice, np.ndarray]], prior_s: float = 300.0) -> None:
-    """Fit the visitor's shift to a session without labels.
+          said: Iterable[tuple[slice, np.ndarray]], prior_s: float = 300.0) -> SessionShift:
+    """The shift of a session without labels.
 
-    The shift is by how much its features deviate on average from those that its own predicted mixture of behaviours
+    It is by how much the session's features deviate on average from those that its own predicted mixture of behaviours
     makes expect, `said` in parts (slice, (n, C)), shrunk as if `prior_s` seconds without deviation had been seen:
     class-conditional, so that a session in which the rat did other things is not pulled to the others' marginals.
     """
@@ -211,5 +212,5 @@ def adapt(network: Network, class_map: ClassMap, session: Session, recipe: Recip
             residual = x - design @ class_map[m]  # (n, F)
             total[m] += residual.nansum(0, dtype=torch.float64)
             count[m] += (~residual.isnan()).sum(0)
-    for adapter, deviation, frames in zip(network.adapters, total, count, strict=True):
-        adapter.welcome((deviation / (frames + prior_s * recipe.rate_hz)).float())
+    imu, pose = (placed((t / (n + prior_s * recipe.rate_hz)).float()) for t, n in zip(total, count, strict=True))
+    return imu, pose

@@ -47,13 +47,11 @@ def _other(word: str) -> str:
 
 
 def mirrored(crop: Crop, recipe: Recipe) -> Crop:
-    """The crop in a mirror that stands along the body. A keypoint without a counterpart is missing there, and no setup
-    is known: what a setup's adapter knows of left and right does not hold."""
+    """The crop in a mirror that stands along the body. A keypoint without a counterpart is missing there."""
     places = counterparts(recipe.keypoints)
     pose = _reflected(crop.pose)[:, :, places]
     pose[:, :, [p == NO_ONE for p in places], :2] = torch.nan
-    return replace(crop, imu=crop.imu * crop.imu.new_tensor(ACROSS), pose=pose, other=_reflected(crop.other),
-                   setup=torch.zeros_like(crop.setup))
+    return replace(crop, imu=crop.imu * crop.imu.new_tensor(ACROSS), pose=pose, other=_reflected(crop.other))
 
 
 def _reflected(points: Tensor) -> Tensor:

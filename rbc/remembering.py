@@ -103,7 +103,7 @@ class SteppedAttention:
 
 
 class SteppedNetwork:
-    """A causal network, with the map that all setups share, of one frame after the other."""
+    """A causal network of one frame after the other."""
 
     @torch.inference_mode()
     def __init__(self, network: Network):
@@ -119,12 +119,10 @@ class SteppedNetwork:
     def __call__(self, imu: Tensor, pose: Tensor, there: Tensor) -> Tensor:
         """What the MLP reads of the next frame (X,), of its features (1, 1, F) and where they are there (1, 1, 2)."""
         scaled = [adapter.scale(x) for adapter, x in zip(self.adapters, (imu, pose), strict=True)]
-        shifted = [x.nan_to_num(0.0) for x in scaled]
-        mapped = [adapter.shared(torch.cat([x, s.isnan()], 2)) if x.shape[2] else x.new_zeros(1, 1, adapter.d_model)
-                  for adapter, x, s in zip(self.adapters, shifted, scaled, strict=True)]
+        mapped = [adapter(x) for adapter, x in zip(self.adapters, scaled, strict=True)]
         valid = there[0].T[..., None]  # (2, 1, 1)
         z = self.encoders(torch.cat(mapped) * valid)
-        known = (torch.where(v, x[0], 0.0) for v, x in zip(valid, shifted, strict=True))
+        known = (torch.where(v, x[0].nan_to_num(0.0), 0.0) for v, x in zip(valid, scaled, strict=True))
         return torch.cat([*z, self._fused(z, valid), *known], 1)[0]
 
     def _fused(self, z: Tensor, valid: Tensor) -> Tensor:

@@ -61,7 +61,6 @@ class Model(Section):
     nhead: Count
     blocks: Count
     hidden_dim: Count
-    adapter_rank: Annotated[int, Field(ge=0, le=4)]
     prototype_dim: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
     causal: bool

@@ -27,7 +27,6 @@ class Crop:
     ready_pose: Tensor  # (B, T, F)
     there: Tensor  # (B, T, 2) has the modality anything to read? Interpolated counts, as do doubtful clocks
     body_length_px: Tensor  # (B,)
-    setup: Tensor  # (B,) row of the adapter, 0 = the shared map alone
 
     def map(self, function) -> "Crop":
         """The crop with `function` applied to every tensor."""
@@ -97,11 +96,10 @@ def empty_crop(recipe: Recipe, frames: int) -> Crop:
         nothing(6), nothing(len(recipe.band_names)), nothing(len(recipe.keypoints), 3),
         nothing(len(ENDS) * recipe.others, 3), nothing(len(recipe.ready_imu_names)),
         nothing(len(recipe.ready_pose_names)), torch.zeros(1, frames, 2, dtype=torch.bool), torch.ones(1),
-        torch.zeros(1, dtype=torch.long),
     )
 
 
-def session_crop(session, start: int, stop: int, recipe: Recipe, row: int = 0) -> Crop:
+def session_crop(session, start: int, stop: int, recipe: Recipe) -> Crop:
     """Crop (B = 1) of frames start to stop of a Session, columns in the recipe's order; frames beyond the session and
     columns that it lacks are NaN."""
     a = min(max(start, 0), stop)
@@ -123,7 +121,7 @@ def session_crop(session, start: int, stop: int, recipe: Recipe, row: int = 0) -
     scale = session.body_length_px if np.isfinite(session.body_length_px) else 1.0
     return Crop(
         imu, columns(session.bands, session.band_names, recipe.band_names), pose, other, ready_imu,
-        ready_pose, there, torch.tensor([scale], dtype=torch.float32), torch.tensor([row]),
+        ready_pose, there, torch.tensor([scale], dtype=torch.float32),
     )
 
 

@@ -98,7 +98,7 @@ class Stream:
 
     def _climb(self, samples: np.ndarray, end: int | None = None) -> Iterator[np.ndarray | None]:
         """Takes a block of samples up as far as the floors know what lies around it; the session ends at `end`."""
-        network, setup = self.network, torch.zeros(1, dtype=torch.long)
+        network = self.network
         self.signals.append(samples)
         if len(self.signals) < self.signals.maxlen:
             return
@@ -113,9 +113,9 @@ class Stream:
         *scaled, there = (torch.cat(x, 1) for x in zip(*self.features, strict=True))
         middle, latents = self._middle(self.features), []
         for m, x in enumerate(scaled):
-            latents.append(network.encoded(m, x, there, setup)[:, middle])
+            latents.append(network.encoded(m, x, there)[:, middle])
             yield None
-        shifted = network.shifted(tuple(x[:, middle] for x in scaled), there[:, middle], setup)
+        shifted = network.shifted(tuple(x[:, middle] for x in scaled), there[:, middle])
         self.encoded.append((*latents, *shifted, there[:, middle]))
         if len(self.encoded) < self.encoded.maxlen:
             return
@@ -172,4 +172,4 @@ class Stream:
         pose, other = (x.unflatten(2, (-1, 3)) if x.shape[2] else x[..., None].expand(-1, -1, -1, 3)
                        for x in (pose, other))
         return Crop(imu, bands, pose, other, ready_imu, ready_pose, is_there(imu, pose, ready_imu, ready_pose, recipe),
-                    torch.tensor([self.body_length_px]), torch.zeros(1, dtype=torch.long))
+                    torch.tensor([self.body_length_px]))

@@ -29,9 +29,8 @@ def main() -> None:
         model = load_model(PRETRAINED)
         views = experiment.labels("train")
         ledger = Ledger.load(PRETRAINED / "trained_on.json")
-        labelled = Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles,
-                          views)
-        everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
+        labelled = Corpus(experiment.of("train"), model.recipe, ledger, experiment.roles, views)
+        everything = Corpus(experiment.seen, model.recipe, ledger, experiment.roles)
         before = figures(model, experiment, views)
         align_sessions(
             model.network, labelled, everything, **params.align_sessions.model_dump(), chance=chance,
@@ -50,10 +49,9 @@ def figures(model, experiment: Experiment, views: dict[str, np.ndarray]) -> dict
     rng = np.random.default_rng(experiment.params.seed)
     latents, labels, names = [], [], []
     for name, view in views.items():
-        session = experiment.sessions[name]
         rows = np.flatnonzero((view >= 0).any(1))
         rows = np.sort(rng.choice(rows, min(SAMPLE, len(rows)), replace=False))
-        latents.append(encode(model.network, session, model.recipe, model.row(session.setup)).latents[2][rows])
+        latents.append(encode(model.network, experiment.sessions[name], model.recipe).latents[2][rows])
         labels.append(view[rows])
         names.append(np.full(len(rows), name))
     z, y, session = np.concatenate(latents), np.concatenate(labels), np.concatenate(names)

@@ -25,7 +25,7 @@ def main() -> None:
     tracks, latents, labels, names = [], [], [], []
     with writing(Path("data/embed")) as out:
         for name, session in experiment.sessions.items():
-            z = encode(model.network, session, model.recipe, model.row(session.setup)).latents[2]
+            z = encode(model.network, session, model.recipe).latents[2]
             np.save(out / f"{name}.npy", z.astype(np.float16))
             stored = np.load(out / f"{name}.npy", mmap_mode="r")
             seen = views.get(name, np.broadcast_to(np.int8(-1), session.labels.shape))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rbc.artifacts import Model, load_model, save_adapters, save_labels, save_network
+from rbc.artifacts import Model, load_model, save_labels, save_network
 from rbc.experiment import ALIGNED, Experiment
 from rbc.features import session_features
 from rbc.inference import encode
@@ -36,8 +36,8 @@ def main() -> None:
         model = load_model(ALIGNED_SESSIONS)
         ledger = Ledger.load(ALIGNED_SESSIONS / "trained_on.json")
         labels, errors = training_labels(experiment)
-        labelled = Corpus(experiment.of("train"), model.recipe, model.setups, ledger, experiment.roles, labels)
-        everything = Corpus(experiment.seen, model.recipe, model.setups, ledger, experiment.roles)
+        labelled = Corpus(experiment.of("train"), model.recipe, ledger, experiment.roles, labels)
+        everything = Corpus(experiment.seen, model.recipe, ledger, experiment.roles)
         network, history = finetune(
             model.network, labelled, everything, **settings.learning, chance=Chance(params.seed),
             augmentation=Augmentation(**params.augment.model_dump()), precision=params.compute.precision,
@@ -47,7 +47,6 @@ def main() -> None:
             return
         model = replace(model, network=network)
         save_network(model, out)
-        save_adapters(model, out)
         save_labels(labels, out)
         write_table(out / "label_errors.csv", errors)
         ledger.save(out / "trained_on.json")

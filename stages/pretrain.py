@@ -22,11 +22,9 @@ def main() -> None:
     params = load()
     experiment = Experiment.open(params)
     chance = Chance(params.seed)
-    setups = tuple(dict.fromkeys(s.setup for s in experiment.seen.values()))
     with writing(Path("data/pretrain")) as out, together():
-        model = Model.new(experiment.recipe, experiment.behaviours, setups, params.model.model_dump())
-        # no setups here: what all sessions share comes first, adapters follow in align_sessions
-        corpus = Corpus(experiment.seen, model.recipe, (), Ledger(), experiment.roles)
+        model = Model.new(experiment.recipe, experiment.behaviours, params.model.model_dump())
+        corpus = Corpus(experiment.seen, model.recipe, Ledger(), experiment.roles)
         fit_scaling(model.network, corpus)
         settings = params.pretrain.learning
         history = pretrain(

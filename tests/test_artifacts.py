@@ -7,16 +7,17 @@ import tiny
 import torch
 from tiny import EVERY_ENCODER
 
-from rbc.artifacts import ADAPTERS, NETWORK, load_model, load_tensors, save_adapters, save_network, save_tensors
+from rbc.artifacts import NETWORK, load_model, load_tensors, save_network, save_tensors
+from rbc.classifier import trained
 from rbc.inference import encode
 from rbc.predictions import fit_to_model
+from rbc.recordings.errors import RecordingError
 from rbc.signals import Recipe
 
 
 def save(model, folder):
     folder.mkdir()
     save_network(model, folder)
-    save_adapters(model, folder)
     return folder
 
 
@@ -25,36 +26,24 @@ def test_a_loaded_model_says_the_same_and_saves_to_the_same_bytes(kind, tmp_path
     model = tiny.model(encoder=kind)
     first = save(model, tmp_path / "first")
     loaded = load_model(first)
-    assert (loaded.recipe, loaded.behaviours, loaded.setups) == (model.recipe, model.behaviours, model.setups)
+    assert (loaded.recipe, loaded.behaviours) == (model.recipe, model.behaviours)
     assert loaded.architecture == model.architecture
     session = tiny.session()
-    for row in (0, 1):
-        a, b = (encode(m.network, session, m.recipe, row) for m in (model, loaded))
-        np.testing.assert_array_equal(a.latents, b.latents)
-        np.testing.assert_array_equal(a.probability, b.probability)
-        np.testing.assert_array_equal(a.similarity, b.similarity)
+    a, b = (encode(m.network, session, m.recipe) for m in (model, loaded))
+    np.testing.assert_array_equal(a.latents, b.latents)
+    np.testing.assert_array_equal(a.probability, b.probability)
+    np.testing.assert_array_equal(a.similarity, b.similarity)
     second = save(loaded, tmp_path / "second")
-    for name in (NETWORK, ADAPTERS):
-        assert (first / name).read_bytes() == (second / name).read_bytes()
+    assert (first / NETWORK).read_bytes() == (second / NETWORK).read_bytes()
 
 
-def test_adapters_may_come_from_another_folder_or_be_new(tmp_path):
-    pretrained, aligned = tiny.model(seed=1), tiny.model(seed=2)
-    save_network(pretrained, tmp_path)
-    (tmp_path / "aligned").mkdir()
-    save_adapters(aligned, tmp_path / "aligned")
-    joined = load_model(tmp_path, tmp_path / "aligned").network
-    for key, value in joined.setup_state().items():
-        assert torch.equal(value, aligned.network.state_dict()[key])
-    for key, value in joined.shared_state().items():
-        assert torch.equal(value, pretrained.network.state_dict()[key])
-    assert load_model(tmp_path).network.imu_adapter.deviation() == 0
-
-
-def test_a_row_for_every_setup_and_the_shared_map_for_others():
-    model = tiny.model(setups=("a", "b"))
-    assert [model.row(name) for name in ("a", "b", "c")] == [1, 2, 0]
-    assert model.network.imu_adapter.shift.shape[0] == 4  # and one for a visitor
+def test_a_model_of_an_older_release_is_refused_in_one_line(tmp_path):
+    folder = save(tiny.model(), tmp_path / "old")
+    header, tensors = load_tensors(folder / NETWORK)
+    save_tensors(tensors, folder / NETWORK, header | {"setups": ["a", "b"]})
+    said = r"^--model .*: needs what train_mlp wrote; .* has .*setups; needs .*; train the model again$"
+    with pytest.raises(RecordingError, match=said), trained(folder):
+        load_model(folder)
 
 
 def test_a_model_without_one_modality_can_be_built_and_saved(tmp_path):

@@ -30,7 +30,7 @@ def crop_of(points=None, imu=None) -> Crop:
     return Crop(torch.tensor(imu, dtype=torch.float32)[None], torch.zeros(1, FRAMES, 2),
                 torch.tensor(pose, dtype=torch.float32)[None], torch.zeros(1, FRAMES, 0, 3),
                 torch.zeros(1, FRAMES, 0), torch.zeros(1, FRAMES, 0),
-                torch.ones(1, FRAMES, 2, dtype=torch.bool), torch.tensor([80.0]), torch.zeros(1, dtype=torch.long))
+                torch.ones(1, FRAMES, 2, dtype=torch.bool), torch.tensor([80.0]))
 
 
 def turned(angle) -> np.ndarray:
@@ -134,8 +134,8 @@ def test_difference_is_the_change_over_twice_the_step_and_keeps_the_shape():
 
 def test_a_crop_holds_the_sessions_frames_and_nothing_beyond_its_ends():
     session = tiny.session(frames=100, gaps=False)
-    crop = session_crop(session, -7, 110, RECIPE, row=2)
-    assert crop.imu.shape == (1, 117, 6) and crop.setup.tolist() == [2] and crop.body_length_px.tolist() == [80]
+    crop = session_crop(session, -7, 110, RECIPE)
+    assert crop.imu.shape == (1, 117, 6) and crop.body_length_px.tolist() == [80]
     np.testing.assert_array_equal(crop.imu[0, 7:107], session.imu)
     np.testing.assert_array_equal(crop.pose[0, 7:107], session.pose)
     outside = [*range(7), *range(107, 117)]

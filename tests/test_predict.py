@@ -33,7 +33,7 @@ UNCERTAIN = [f"{name}_uncertain" for name in BEHAVIOURS]
 ALIGNMENT = {"rate_hz": 50.0, "min_likelihood": 0.6, "max_gap_s": 0.2, "min_clock_correlation": 0.3}
 AXES = {"body_axis": ("neck", "tail_base"), "head_axis": ("nose", "neck")}
 RULES = Rules("viterbi", 11, (15, 8))
-SHAPE = {"encoder": "conv", "d_model": 16, "nhead": 2, "blocks": 2, "hidden_dim": 16, "adapter_rank": 2,
+SHAPE = {"encoder": "conv", "d_model": 16, "nhead": 2, "blocks": 2, "hidden_dim": 16,
          "prototype_dim": 4, "dropout": 0.1, "causal": False}  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def shipped(sessions, tmp_path_factory) -> Path:
     known = sessions[KNOWN]
     recipe = Recipe(50.0, known.keypoints, *AXES.values(), known.imu_names, known.band_names, (), ())
     torch.manual_seed(0)
-    model = Model.new(recipe, BEHAVIOURS, (KNOWN,), SHAPE)
+    model = Model.new(recipe, BEHAVIOURS, SHAPE)
     features = scaled_features(model.network, known, recipe)
     for adapter, x in zip(model.network.adapters, features, strict=True):
         adapter.set_scaling(x.nanmean(0), (x - x.nanmean(0)).square().nanmean(0).sqrt())

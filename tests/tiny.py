@@ -19,7 +19,7 @@ KEYPOINTS = ("nose", "neck", "back", "tail_base")
 BODY_PX = np.array([(60.0, 0.0), (40.0, 0.0), (0.0, 0.0), (-40.0, 0.0)])  # the rat looks along x
 BANDS = ("band_low", "band_high")
 RECIPE = Recipe(RATE_HZ, KEYPOINTS, ("neck", "tail_base"), ("nose", "neck"), IMU_CHANNELS, BANDS, (), ())
-ARCHITECTURE = {"encoder": "conv", "d_model": 8, "nhead": 2, "blocks": 2, "hidden_dim": 6, "adapter_rank": 2,
+ARCHITECTURE = {"encoder": "conv", "d_model": 8, "nhead": 2, "blocks": 2, "hidden_dim": 6,
                 "prototype_dim": 4, "dropout": 0.0, "causal": False}
 AUGMENTATION = Augmentation(mirror=0.0, mounting_deg=20.0, camera_scale=0.1, camera_shear=0.1, signal_noise=0.05,
                             time_warp=0.1, keypoint_dropout=0.3, modality_dropout=0.3)
@@ -58,20 +58,18 @@ def session(name: str = "F1D1", frames: int = 300, seed: int = 0, gaps: bool = T
     return Session(**fields | changes)
 
 
-def model(setups: tuple[str, ...] = ("F1D1", "M1D1"), seed: int = 0, recipe: Recipe = RECIPE, **changes) -> Model:
-    """An untrained model in which no table is zero, so that nothing is invisible by chance."""
+def model(seed: int = 0, recipe: Recipe = RECIPE, **changes) -> Model:
+    """An untrained model in which nothing is zero, so that nothing is invisible by chance."""
     torch.manual_seed(seed)
-    made = Model.new(recipe, BEHAVIOURS, setups, ARCHITECTURE | changes)
+    made = Model.new(recipe, BEHAVIOURS, ARCHITECTURE | changes)
     stir(made.network)
     return made
 
 
 def stir(network: Network) -> None:
-    """Give setups a part of their own, features a scale, and behaviours a prototype."""
+    """Give features a scale, and behaviours a prototype."""
     with torch.no_grad():
         for adapter in network.adapters:
-            for table in (adapter.shift, adapter.log_scale, adapter.down):
-                table.copy_(0.2 * torch.randn_like(table))
             adapter.set_scaling(0.1 * torch.randn_like(adapter.mean), 0.5 + torch.rand_like(adapter.std))
         direction = network.prototypes.direction
         direction.copy_(torch.nn.functional.normalize(torch.randn_like(direction), dim=-1))
@@ -80,7 +78,7 @@ def stir(network: Network) -> None:
 def corpus(sessions: dict[str, Session], ledger: Ledger | None = None, labelled: bool = False) -> Corpus:
     """Sessions to learn from, each a setup of its own."""
     labels = {n: s.labels for n, s in sessions.items()} if labelled else None
-    return Corpus(sessions, RECIPE, tuple(sessions), ledger or Ledger(), dict.fromkeys(sessions, "train"), labels)
+    return Corpus(sessions, RECIPE, ledger or Ledger(), dict.fromkeys(sessions, "train"), labels)
 
 
 class Killed(Exception):

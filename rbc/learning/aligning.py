@@ -46,9 +46,9 @@ def align_sessions(network: Network, labelled: Corpus, everything: Corpus, *, st
         labels = placed(labelled.labels_of(picks, crop_frames))
         free = [pick for _ in range(2) for pick in anywhere.draw(batch_size // 4, chance.rng)]
         view = view_of(everything.batch(picks + free, crop_frames), everything.recipe, network)
-        adapted = divided(network, view.imu, view.pose, view.there, view.setup).fused
+        adapted = divided(network, view.imu, view.pose, view.there).fused
         with torch.no_grad():
-            before = divided(pretrained, view.imu, view.pose, view.there, view.setup).fused
+            before = divided(pretrained, view.imu, view.pose, view.there).fused
         frames = np.sort(chance.rng.choice(half * crop_frames, _count(half, crop_frames), False))
         frames = placed(torch.as_tensor(frames))
         source = placed(torch.tensor([session_index[n] for n, _ in picks])).repeat_interleave(crop_frames)
@@ -69,8 +69,8 @@ def align_sessions(network: Network, labelled: Corpus, everything: Corpus, *, st
 
 
 def shared_map(network: Network) -> list[nn.Parameter]:
-    """What align_sessions trains: the linear map of each modality that has features."""
-    return [p for adapter in network.adapters if adapter.shared for p in adapter.shared.parameters()]
+    """What align_sessions trains: the adapters' linear maps."""
+    return [parameter for adapter in network.adapters for parameter in adapter.parameters()]
 
 
 def _count(crops: int, frames: int) -> int:
@@ -86,7 +86,7 @@ def _probe(network: Network, corpus: Corpus, sampler: LabelSampler, batch_size: 
         for _ in range(12):
             picks = sampler.draw(batch_size, chance.rng)
             view = view_of(corpus.batch(picks, frames), corpus.recipe, network)
-            latents.append(network(view.imu, view.pose, view.there, view.setup).fused.flatten(0, 1))
+            latents.append(network(view.imu, view.pose, view.there).fused.flatten(0, 1))
             labels.append(placed(corpus.labels_of(picks, frames)).flatten(0, 1))
     z, y = torch.cat(latents), torch.cat(labels)  # (N, D), (N, C)
     probe = placed(nn.Linear(z.shape[1], y.shape[1]))

@@ -18,11 +18,10 @@ from rbc.signals import Crop, Recipe, session_crop
 class Corpus:
     """Sessions that a stage may train on, cut into crops; records what it served. labels: (T, C) by session."""
 
-    def __init__(self, sessions: dict[str, Session], recipe: Recipe, setups: tuple[str, ...], ledger: Ledger,
-                 roles: dict[str, str], labels: dict[str, np.ndarray] | None = None):
+    def __init__(self, sessions: dict[str, Session], recipe: Recipe, ledger: Ledger, roles: dict[str, str],
+                 labels: dict[str, np.ndarray] | None = None):
         self.sessions, self.recipe, self.ledger, self.roles = sessions, recipe, ledger, roles
         self.names = tuple(sessions)
-        self.rows = {setup: i + 1 for i, setup in enumerate(setups)}  # 0 is the shared map
         self.labels = labels or {}
 
     def frames(self, name: str) -> int:
@@ -58,7 +57,7 @@ class Corpus:
     def _cut(self, name: str, start: int, span: int) -> Crop:
         session = self.sessions[name]
         self.ledger.record(name, start, min(start + span, len(session)), "signals", self.roles[name])
-        return session_crop(session, start, start + span, self.recipe, self.rows.get(session.setup, 0))
+        return session_crop(session, start, start + span, self.recipe)
 
 
 def _positions(span: int, frames: int) -> Tensor:

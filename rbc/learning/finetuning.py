@@ -23,7 +23,6 @@ from rbc.network.network import Network
 from rbc.scoring.labels import prevalence
 
 PAIRWISE_FRAMES = 384
-FORGET_SETUP = 0.5  # share of crops that pass by the shared map alone, as an unseen animal's will
 
 
 def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, steps: int, batch_size: int,
@@ -47,7 +46,7 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
         flip = augmentation.flips(batch_size, labelled.recipe, chance.rng)
         labels = labelled.labels_of(picks, crop_frames, warp, flip)
         crop = augmentation.changed(labelled.batch(picks, crop_frames, warp, flip), chance.generator)
-        view = _forgetful(_noisy(view_of(crop, labelled.recipe, network), noise_std, chance), chance)
+        view = _noisy(view_of(crop, labelled.recipe, network), noise_std, chance)
         target, weight = placed((labels == 1).float()), placed((labels >= 0).float())
         student = [view]
         if anywhere:
@@ -55,9 +54,9 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
             opinion, near = _opinion(teacher, view_of(free, everything.recipe, network))
             soft, sure = losses.consistency_targets(opinion, near, consistency_threshold)
             strong = view_of(augmentation.changed(free, chance.generator), everything.recipe, network)
-            student.append(_forgetful(_noisy(strong, 2 * noise_std, chance), chance))
-        together = View(*(torch.cat([getattr(v, k) for v in student]) for k in ("imu", "pose", "there", "setup")))
-        latents = divided(network, together.imu, together.pose, together.there, together.setup)
+            student.append(_noisy(strong, 2 * noise_std, chance))
+        together = View(*(torch.cat([getattr(v, k) for v in student]) for k in ("imu", "pose", "there")))
+        latents = divided(network, together.imu, together.pose, together.there)
         logits = network.heads(latents.three)  # (B, T, M, C)
         there = _heads_there(together.there)[..., None]  # (B, T, M, 1)
         own = slice(0, batch_size)
@@ -87,11 +86,6 @@ def _noisy(view: View, std: float, chance: Chance) -> View:
     return replace(view, imu=noise(view.imu), pose=noise(view.pose))
 
 
-def _forgetful(view: View, chance: Chance) -> View:
-    forget = torch.rand(len(view.setup), generator=chance.generator) < FORGET_SETUP
-    return replace(view, setup=torch.where(forget.to(view.setup.device), 0, view.setup))
-
-
 def _heads_there(there: Tensor) -> Tensor:
     """(B, T, M) which heads have something to read, as numbers."""
     return torch.cat([there, there.any(-1, keepdim=True)], -1).float()
@@ -100,7 +94,7 @@ def _heads_there(there: Tensor) -> Tensor:
 @torch.no_grad()
 def _opinion(teacher: Network, view: View) -> tuple[Tensor, Tensor]:
     """The teacher's probabilities (B, T, C), mean of the heads that have something to read, and similarity (B, T, C)."""
-    latents = divided(teacher, view.imu, view.pose, view.there, view.setup)
+    latents = divided(teacher, view.imu, view.pose, view.there)
     there = _heads_there(view.there)[..., None]  # (B, T, M, 1)
     probability = (torch.sigmoid(teacher.heads(latents.three)) * there).sum(2) / there.sum(2).clamp_min(1)
     return probability, teacher.prototypes.similarity(latents.fused)

@@ -40,14 +40,13 @@ class View:
     imu: Tensor  # (B, T, F) scaled, NaN where missing
     pose: Tensor
     there: Tensor  # (B, T, 2)
-    setup: Tensor
 
 
 def view_of(crop: Crop, recipe: Recipe, network: Network) -> View:
     """Scaled features of a crop, without gradient."""
     with torch.no_grad():
         imu, pose = network.scale(imu_features(crop, recipe), pose_features(crop, recipe))
-    return View(imu, pose, crop.there, crop.setup)
+    return View(imu, pose, crop.there)
 
 
 @torch.no_grad()
@@ -119,7 +118,7 @@ def _masked_pass(tasks: Tasks, view: View, kind: str, share: float, generator) -
     seen = latent_mask(view.imu, share, kind, generator)  # (B, T, 1)
     hide = lambda x: torch.where(seen > 0, x, torch.nan)  # noqa: E731
     whole = partial(tasks.network, foresee=True)
-    return divided(whole, hide(view.imu), hide(view.pose), view.there, view.setup), seen[..., 0] == 0
+    return divided(whole, hide(view.imu), hide(view.pose), view.there), seen[..., 0] == 0
 
 
 def _foresight(latents: Latents, view: View) -> Tensor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rbc.network.adapter import Adapter
+from rbc.network.adapter import NO_SHIFT, Adapter, SessionShift
 from rbc.network.encoder import ENCODERS
 from rbc.network.fusion import AlignmentHead, Fusion
 from rbc.network.heads import BehaviourHeads, Prototypes
@@ -33,12 +33,11 @@ class Network(nn.Module):
 
     GRID = AlignmentHead.SEGMENT
 
-    def __init__(self, imu_features: int, pose_features: int, behaviours: int, setups: int, *, encoder: str,
-                 d_model: int, nhead: int, blocks: int, adapter_rank: int, prototype_dim: int, dropout: float,
-                 causal: bool):
+    def __init__(self, imu_features: int, pose_features: int, behaviours: int, *, encoder: str, d_model: int,
+                 nhead: int, blocks: int, prototype_dim: int, dropout: float, causal: bool):
         super().__init__()
-        self.imu_adapter = Adapter(imu_features, d_model, setups, adapter_rank)
-        self.pose_adapter = Adapter(pose_features, d_model, setups, adapter_rank)
+        self.imu_adapter = Adapter(imu_features, d_model)
+        self.pose_adapter = Adapter(pose_features, d_model)
         self.imu_encoder = ENCODERS[encoder](d_model, blocks, nhead, dropout, causal)
         self.pose_encoder = ENCODERS[encoder](d_model, blocks, nhead, dropout, causal)
         self.fusion = Fusion(d_model, nhead, causal)
@@ -54,31 +53,25 @@ class Network(nn.Module):
         """Features (B, T, F) of both modalities in standard deviations of the training animals."""
         return self.imu_adapter.scale(imu), self.pose_adapter.scale(pose)
 
-    def forward(self, imu: Tensor, pose: Tensor, valid: Tensor, setup: Tensor, foresee: bool = False) -> Latents:
-        """Latents of scaled features (B, T, F), validity (B, T, 2) and setup rows (B,). What one modality foresees of the
-        other is worked out in all frames where `foresee`, else where it is needed."""
-        z_imu, z_pose = (self.encoded(m, x, valid, setup) for m, x in enumerate((imu, pose)))
+    def forward(self, imu: Tensor, pose: Tensor, valid: Tensor, shift: SessionShift = NO_SHIFT,
+                foresee: bool = False) -> Latents:
+        """Latents of scaled features (B, T, F) and validity (B, T, 2), the features less the session's shift. What one
+        modality foresees of the other is worked out in all frames where `foresee`, else where it is needed."""
+        z_imu, z_pose = (self.encoded(m, x, valid, shift) for m, x in enumerate((imu, pose)))
         return Latents(z_imu, z_pose, *self.fusion(z_imu, z_pose, valid, foresee))
 
-    def encoded(self, modality: int, scaled: Tensor, valid: Tensor, setup: Tensor) -> Tensor:
+    def encoded(self, modality: int, scaled: Tensor, valid: Tensor, shift: SessionShift = NO_SHIFT) -> Tensor:
         """The latent (B, T, D) of one modality, before fusion."""
         encoder = (self.imu_encoder, self.pose_encoder)[modality]
-        return encoder(self.adapters[modality](scaled, setup) * valid[..., modality, None].to(scaled.dtype))
+        adapted = self.adapters[modality](scaled, shift[modality])
+        return encoder(adapted * valid[..., modality, None].to(scaled.dtype))
 
-    def shifted(self, scaled: tuple[Tensor, Tensor], valid: Tensor, setup: Tensor) -> tuple[Tensor, ...]:
-        """Scaled features (B, T, F) of both modalities by the setup's shift, 0 where missing: what is read beside the
-        latents."""
-        return tuple(torch.where(valid[..., m, None], adapter.shifted(x, setup), 0.0)
-                     for m, (adapter, x) in enumerate(zip(self.adapters, scaled, strict=True)))
-
-    def setup_state(self) -> dict[str, Tensor]:
-        """The parts that belong to setups; they are saved beside the network, not in it."""
-        state = self.state_dict()
-        return {k: v for k, v in state.items() if k.split(".")[-1] in Adapter.SETUP_PARAMETERS}
-
-    def shared_state(self) -> dict[str, Tensor]:
-        own = self.setup_state()
-        return {k: v for k, v in self.state_dict().items() if k not in own}
+    def shifted(self, scaled: tuple[Tensor, Tensor], valid: Tensor,
+                shift: SessionShift = NO_SHIFT) -> tuple[Tensor, ...]:
+        """Scaled features (B, T, F) of both modalities less the session's shift, 0 where missing: what is read beside
+        the latents."""
+        each = zip(self.adapters, scaled, shift, strict=True)
+        return tuple(torch.where(valid[..., m, None], a.shifted(x, s), 0.0) for m, (a, x, s) in enumerate(each))
 
 
 def latent_mask(z: Tensor, share: float, kind: str, generator: torch.Generator) -> Tensor:

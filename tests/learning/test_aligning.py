@@ -22,7 +22,7 @@ def run(scratch, labelled=2, **changes):
     everything = tiny.corpus(sessions, ledger)
     own = tiny.corpus(sessions, ledger)
     own.labels = {n: sessions[n].labels for n in NAMES[:labelled]}
-    network = tiny.model(setups=NAMES).network
+    network = tiny.model().network
     before = copy.deepcopy(network)
     history = align_sessions(network, own, everything, **SETTINGS | changes, chance=chance, scratch=scratch)
     return before, network, history, ledger

@@ -22,7 +22,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 @pytest.fixture
 def crop() -> Crop:
-    parts = [session_crop(tiny.session(seed=i), 60, 160, tiny.RECIPE, row=i) for i in range(6)]
+    parts = [session_crop(tiny.session(seed=i), 60, 160, tiny.RECIPE) for i in range(6)]
     return Crop(*(torch.cat([getattr(p, name) for p in parts]) for name in vars(parts[0])))
 
 
@@ -31,7 +31,7 @@ def unchanged(one: Crop, other: Crop, *names: str) -> None:
         torch.testing.assert_close(getattr(one, name), getattr(other, name), equal_nan=True, rtol=0, atol=0)
 
 
-OTHERS = ("bands", "ready_imu", "ready_pose", "there", "body_length_px", "setup")
+OTHERS = ("bands", "ready_imu", "ready_pose", "there", "body_length_px")
 
 
 def test_rotations_are_rotations_about_the_vector_by_its_length():
@@ -63,7 +63,7 @@ def test_the_mounting_angle_has_the_deviation_asked_for():
     nothing = torch.zeros(4000, 1, 0)
     nobody, there = torch.zeros(4000, 1, 0, 3), torch.ones(4000, 1, 2, dtype=torch.bool)
     crop = Crop(still, nothing, nobody, nobody, nothing, nothing, there,
-                torch.ones(4000), torch.zeros(4000, dtype=torch.long))
+                torch.ones(4000))
     turned = turn_mounting(crop, 10, generator()).imu[:, 0]
     tilt = torch.rad2deg(torch.atan2(turned[:, :2].norm(dim=-1), turned[:, 2]))
     assert tilt.square().mean().sqrt() == pytest.approx(10 * (2 / 3) ** 0.5, rel=0.05)  # two of three axes tilt
@@ -95,7 +95,7 @@ def test_the_other_animal_is_seen_by_the_same_camera_with_noise_and_stretches_of
 
 def test_noise_is_a_share_of_each_channels_deviation_and_fills_no_gap(crop):
     noisy = add_noise(crop, 0.5, generator())
-    unchanged(noisy, crop, "there", "body_length_px", "setup", "ready_imu", "ready_pose")
+    unchanged(noisy, crop, "there", "body_length_px", "ready_imu", "ready_pose")
     for name in ("imu", "bands"):
         before, after = getattr(crop, name).flatten(0, 1), getattr(noisy, name).flatten(0, 1)
         assert torch.equal(before.isnan(), after.isnan())

@@ -18,22 +18,17 @@ def corpus(lengths=(300, 200, 90), setups=("one", "one", "two"), labels=None) ->
     sessions = {n: tiny.session(n, t, seed=i, setup=s)
                 for i, (n, t, s) in enumerate(zip(ROLES, lengths, setups, strict=True))}
     tracks = {n: s.labels for n, s in sessions.items()} if labels is None else labels
-    return Corpus(sessions, tiny.RECIPE, ("one", "two"), Ledger(), ROLES, tracks)
+    return Corpus(sessions, tiny.RECIPE, Ledger(), ROLES, tracks)
 
 
 def test_a_batch_is_what_the_sessions_hold():
     made = corpus()
     crop = made.batch([("F1D2", 30), ("M1D1", 0)], 64)
-    assert crop.imu.shape == (2, 64, 6) and crop.setup.tolist() == [1, 2]
+    assert crop.imu.shape == (2, 64, 6)
     valid = made.sessions["F1D2"].valid[30:94, 0]
     np.testing.assert_array_equal(crop.imu[0, valid], made.sessions["F1D2"].imu[30:94][valid])
     np.testing.assert_array_equal(made.labels_of([("F1D2", 30)], 64)[0], made.labels["F1D2"][30:94])
     assert crop.imu[0, ~valid].isnan().all()
-
-
-def test_a_setup_without_an_adapter_gets_the_shared_map():
-    made = corpus(setups=("one", "elsewhere", "two"))
-    assert made.batch([("F1D2", 0)], 64).setup.tolist() == [0]
 
 
 def test_the_ledger_records_exactly_what_was_served():
@@ -137,7 +132,7 @@ def test_behaviours_are_drawn_against_their_frequency():
     session = tiny.session(frames=6400, labels=track, behaviours=("walk", "jump"), annotators=track[None])
 
     def share_of_rare(balance: float) -> float:
-        made = Corpus({"F1D1": session}, tiny.RECIPE, (), Ledger(), ROLES, {"F1D1": track})
+        made = Corpus({"F1D1": session}, tiny.RECIPE, Ledger(), ROLES, {"F1D1": track})
         picks = LabelSampler(made, 64, balance).draw(400, np.random.default_rng(0))
         return np.mean([(track[s : s + 64, 1] == 1).any() for _, s in picks])
 

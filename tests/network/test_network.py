@@ -4,17 +4,16 @@ import torch
 from tiny import EVERY_ENCODER
 
 from rbc.features import imu_features, pose_features
-from rbc.network.adapter import Adapter
 from rbc.network.network import latent_mask
 from rbc.signals import session_crop
 
 
 def inputs(network, frames: int = 128) -> tuple[torch.Tensor, ...]:
-    """Scaled features of both modalities, validity and setups of two crops."""
+    """Scaled features of both modalities, and validity of two crops."""
     crops = [session_crop(tiny.session(name, seed=i), 0, frames, tiny.RECIPE) for i, name in enumerate("AB")]
     pairs = [network.scale(imu_features(c, tiny.RECIPE), pose_features(c, tiny.RECIPE)) for c in crops]
     imu, pose = (torch.cat(column) for column in zip(*pairs, strict=True))
-    return imu, pose, torch.cat([c.there for c in crops]), torch.tensor([1, 2])
+    return imu, pose, torch.cat([c.there for c in crops])
 
 
 PATTERNS = {
@@ -34,9 +33,9 @@ PATTERNS = {
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_whatever_is_missing_latents_behaviours_and_gradients_are_finite(kind, pattern):
     network = tiny.model(encoder=kind).network
-    imu, pose, valid, setup = inputs(network)
+    imu, pose, valid = inputs(network)
     PATTERNS[pattern](imu, pose, valid)
-    latents = network(imu, pose, valid, setup)
+    latents = network(imu, pose, valid)
     read = [*latents.three, latents.imu_foreseen, latents.pose_foreseen, network.heads(latents.three),
             network.prototypes.similarity(latents.fused)]
     assert all(x.isfinite().all() for x in read)
@@ -48,11 +47,11 @@ def test_whatever_is_missing_latents_behaviours_and_gradients_are_finite(kind, p
 @pytest.mark.parametrize("kind", EVERY_ENCODER)
 def test_context_holds_all_that_decides_a_frame(kind):
     network = tiny.model(encoder=kind).network.eval()
-    imu, pose, valid, setup = inputs(network, frames=300)
-    before = network(imu, pose, valid, setup).three
+    imu, pose, valid = inputs(network, frames=300)
+    before = network(imu, pose, valid).three
     t = 127  # the last frame of a segment
     imu[:, t], pose[:, t], valid[:, t] = imu[:, t] + 3, 3 - pose[:, t], ~valid[:, t]
-    for a, b in zip(network(imu, pose, valid, setup).three, before, strict=True):
+    for a, b in zip(network(imu, pose, valid).three, before, strict=True):
         moved = torch.nonzero((a - b).abs().amax((0, 2)) > 1e-6)[:, 0]
         assert len(moved) and int((moved - t).abs().max()) <= network.context
 
@@ -61,16 +60,9 @@ def test_context_holds_all_that_decides_a_frame(kind):
 @pytest.mark.parametrize("frames", [1, 5, 63, 65])
 def test_any_number_of_frames_goes_through(frames):
     network = tiny.model().network.eval()
-    imu, pose, valid, setup = inputs(network)
-    latents = network(imu[:, :frames], pose[:, :frames], valid[:, :frames], setup)
+    imu, pose, valid = inputs(network)
+    latents = network(imu[:, :frames], pose[:, :frames], valid[:, :frames])
     assert all(z.shape == (2, frames, 8) and z.isfinite().all() for z in latents.three)
-
-
-def test_setups_and_the_shared_network_part_the_state_between_them():
-    network = tiny.model().network
-    own, shared = network.setup_state(), network.shared_state()
-    assert own.keys() | shared.keys() == network.state_dict().keys() and not own.keys() & shared.keys()
-    assert {k.split(".")[-1] for k in own} == set(Adapter.SETUP_PARAMETERS) and len(own) == 8
 
 
 @pytest.mark.parametrize("kind", ["binomial", "continuous", "none"])
