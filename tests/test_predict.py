@@ -68,7 +68,7 @@ def shipped(sessions, tmp_path_factory) -> Path:
     """A model that learnt nothing, but is complete: what train_mlp writes."""
     known = sessions[KNOWN]
     recipe = Recipe(50.0, known.keypoints, *AXES.values(), known.imu_names, known.band_names, (), ())
-    torch.manual_seed(0)
+    torch.manual_seed(1)  # of those under which some decisions are uncertain and others are not
     model = Model.new(recipe, BEHAVIOURS, SHAPE)
     features = scaled_features(model.network, known, recipe)
     for adapter, x in zip(model.network.adapters, features, strict=True):
