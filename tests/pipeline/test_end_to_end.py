@@ -1,6 +1,7 @@
 """All eight stages on the tiny world: what is there afterwards."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,9 @@ import yaml
 from checkout import stages_run
 from closure import PIPELINES, read_stages
 
-from rbc.classifier import Classifier
+import stages.evaluate
 from rbc.artifacts import load_labels
+from rbc.classifier import Classifier
 from rbc.recordings.session import load_sessions
 
 MAIN = ["align_data", "pretrain", "align_sessions", "finetune", "pseudo_label", "train_mlp", "evaluate", "embed"]
@@ -82,12 +84,17 @@ def test_scores_have_the_keys_of_the_design(origin, scores):
         "adaptation": {"zero_shot", "adapted"}, "calibration": {"brier"},
         "baselines": {"always_present", "validity_only", "random_forest"}, "ceiling": {"annotator", "all_labels"},
         "certain": {"macro", "coverage", "coverage_present"},
-        "split": {"by", "role", "mode", "animals", "labelled_minutes"},
+        "split": {"by", "role", "mode", "animals", "labelled_minutes", "decision"},
+        "data": {"name", "manifest"}, "ap": {"macro"}, "interval": {"low", "high"},
+        "rungs": {"new_session", "new_day", "new_animal"},
     }  # fmt: skip
     for key, inner in keys.items():
         assert set(scores[key]) == inner, key
     assert set(scores) - set(keys) <= {"truth"}  # only where the world is simulated
     assert all(set(row) == {"f1", "precision", "recall", "ap"} for row in scores["behaviours"].values())
+    assert scores["data"]["name"] == "simulated first tiny seed 20"
+    assert scores["split"]["decision"] == "cross-fitted" and scores["rungs"]["new_animal"] == scores["f1"]["macro"]
+    assert scores["rungs"]["new_day"] is scores["rungs"]["new_session"] is None  # animals are held out whole
     numbers = [leaf for leaf in leaves(scores) if not isinstance(leaf, str)]
     assert all(leaf is None or leaf >= 0 for leaf in numbers)
 
@@ -96,6 +103,23 @@ def test_scores_are_those_of_validation_animals(origin, scores):
     assert (scores["split"]["role"], scores["split"]["animals"]) == ("validation", 1)
     assert [path.stem for path in (origin.folder / "data/evaluate").iterdir()] == ["F5D2_indoor"]
     assert not (origin.folder / "metrics/test.json").exists()
+
+
+def test_evaluate_decides_as_the_model_file_says(origin, tmp_path, monkeypatch):
+    clone = origin.clone(tmp_path / "clone", shared_cache=True)
+    for name in ("DVC_STAGE", "RBC_SCRATCH", "RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(clone.folder)
+    recipe = Path("data/train_mlp/recipe.json")
+    model = json.loads(recipe.read_text())
+    for decision in model["cross_fitted"].values():
+        decision["thresholds"] = [0.0] * len(decision["thresholds"])
+    recipe.unlink()  # it may be a link into the cache
+    recipe.write_text(json.dumps(model))
+    stages.evaluate.main()
+    scores = json.loads(Path("metrics/evaluate.json").read_text())
+    assert scores["f1"]["macro"] == scores["baselines"]["always_present"] == scores["adaptation"]["zero_shot"]
+    assert scores["modalities"]["imu"] == scores["f1"]["macro"]  # one modality missing: the same decision
 
 
 def test_the_model_knows_where_labelled_animals_wore_their_imu(origin):
