@@ -20,10 +20,11 @@ PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 WINGS = {
     "device": set(),
     "disk": set(),
-    "outputs": {"disk"},
+    "outputs": {"disk", "progress"},
     "overlays": set(),
     "params": {"overlays", "sections"},
     "sections": set(),
+    "progress": set(),
     "recordings": set(),
     "rooms": set(),
     "scoring": {"rooms"},
