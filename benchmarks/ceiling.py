@@ -24,6 +24,7 @@ from rbc.learning.training import Chance
 from rbc.outputs import write_json, writing
 from rbc.params import load
 from rbc.recordings.truth import load_truth
+from rbc.scoring.calibration import folds
 from rbc.scoring.decision import Rules
 from rbc.scoring.labels import scored_rows
 from rbc.scoring.splits import Ledger
@@ -66,7 +67,8 @@ def main() -> int:
         if not leads():
             return 0
         out_of_fold = {}
-        for name, labels in experiment.labels("train").items():  # as many frames as the annotators scored
+        judged = folds(len({experiment.animals[n] for n in own}), settings["members"]).any()
+        for name, labels in experiment.labels("train").items() if judged else ():  # where annotators scored, no more
             rows, found = predictions[name].of(scored_rows(labels))
             out_of_fold[name] = found, truth[name][rows]
         judge = Judge(held, held, experiment.animals, experiment.behaviours, experiment.rate_hz,

@@ -39,7 +39,7 @@ def section(path: Path, scores: Mapping, manifest: str) -> str:
     """What is printed of a score file; `manifest` is the hash of the recordings that are at hand, "" if there are none."""
     if not scores:
         return f"{path}\nno animal of this role had labels"
-    data = scores.get("data", {"name": "not named", "manifest": ""})
+    data = scores.get("data", {"name": "not named", "manifest": ""})  # by an earlier release
     if manifest and data["manifest"] != manifest:
         return f"{path}: scores of another data set ({data['name']}), not shown; `{FILES[path.as_posix()]}` scores yours"
     return f"{path}\n{score_table(scores)}"

@@ -129,4 +129,22 @@ def test_the_model_knows_where_labelled_animals_wore_their_imu(origin):
 
 
 def test_the_scores_can_be_printed(origin):
-    assert "grooming" in origin.run("python", "-m", "rbc.report")
+    printed = origin.run("python", "-m", "rbc.report")
+    assert "grooming" in printed and "SIMULATED data, no real animal: simulated first tiny seed 20" in printed
+    assert "decision cross-fitted" in printed and "Where to look next" in printed
+
+
+def test_scores_of_another_manifest_are_not_shown_as_own(origin, tmp_path):
+    clone = origin.clone(tmp_path / "clone", shared_cache=True)
+    own = tmp_path / "my_rats"
+    own.mkdir()
+    (own / "sessions.csv").write_text("session\nF1D1\n")
+    clone.set({"data": {"root": str(own)}})
+    printed = clone.run("python", "-m", "rbc.report")
+    assert "grooming" not in printed and "another data set (simulated first tiny seed 20), not shown" in printed
+
+
+def test_the_ceiling_is_measured_by_hand(origin, tmp_path):
+    clone = origin.clone(tmp_path / "clone", shared_cache=True)
+    assert "ceiling, against the truth of 1 validation sessions: macro F1 0." in clone.run("python", "-m", "benchmarks.ceiling")
+    assert not clone.run("git", "status", "--porcelain") and not list((clone.folder / ".scratch").glob("ceiling-*"))
