@@ -24,10 +24,9 @@ from rbc.learning.training import Chance
 from rbc.outputs import write_json, writing
 from rbc.params import load
 from rbc.recordings.truth import load_truth
-from rbc.scoring.calibration import folds
 from rbc.scoring.decision import Rules
 from rbc.scoring.labels import scored_rows
-from rbc.scoring.splits import Ledger
+from rbc.scoring.splits import Ledger, folds
 
 SECTIONS = ("data", "split", "model", "align_data", "augment", "finetune", "train_mlp")
 WEIGHTS = {"bce": 1.0, "supervised": 0.1, "prototype": 0.1}

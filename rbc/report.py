@@ -15,7 +15,7 @@ NEXT = """Where to look next
   plots/evaluate_ethogram.html   labels and decisions over time, session by session
   data/finetune/label_errors.csv labels that are likely errors, the surest first: look at the video there
   dvc metrics diff               what this run changed against the last commit
-  docs/                          what the scores mean, and what to try
+  docs/guide.md, docs/scoring.md what to do next, and what the scores mean
 """
 
 
