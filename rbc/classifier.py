@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -32,8 +32,11 @@ class Classifier:
     mlp: WindowMlp
     class_map: ClassMap
     decision: Decision | None = None
+    """What ships: fitted on out-of-fold predictions of training animals and on all validation animals."""
     mounts: tuple[str, ...] = ("",)
     """Where the IMU sat in the sessions with labels and an IMU, as `Session.mount`."""
+    cross_fitted: Mapping[str, Decision] = field(default_factory=dict)
+    """Decisions fitted without a validation animal each, as `decision.cross_fitted_decisions`: they score it."""
 
     def taught(self, mount: str) -> bool:
         """Did a labelled animal wear its IMU there, as of `Session.mount`? Taken for granted where nobody can tell."""
@@ -92,7 +95,8 @@ class Classifier:
         shape = {"windows": list(self.mlp.windows), "members": self.mlp.members}
         save_network(self.model, folder, tensors, {"mlp": shape, "mounts": self.mounts})
         write_json(folder / RECIPE, {**notes, "behaviours": self.model.behaviours,
-                                     "decision": self.decision.as_dict()})
+                                     "decision": self.decision.as_dict(),
+                                     "cross_fitted": {k: d.as_dict() for k, d in self.cross_fitted.items()}})
 
     @classmethod
     def load(cls, folder: Path) -> "Classifier":
@@ -105,8 +109,10 @@ class Classifier:
                         model.architecture["hidden_dim"], shape["members"], causal=model.architecture["causal"])
         mlp.load_state_dict({k.removeprefix("mlp."): v for k, v in tensors.items() if k.startswith("mlp.")})
         class_map = tensors["class_map.imu"], tensors["class_map.pose"]
-        decision = Decision.from_dict(read_recipe(folder)["decision"])
-        return cls(model, placed(mlp), class_map, decision, tuple(header["notes"]["mounts"]))
+        recipe = read_recipe(folder)
+        cross_fitted = {k: Decision.from_dict(values) for k, values in recipe.get("cross_fitted", {}).items()}
+        return cls(model, placed(mlp), class_map, Decision.from_dict(recipe["decision"]),
+                   tuple(header["notes"]["mounts"]), cross_fitted)
 
 
 @contextmanager

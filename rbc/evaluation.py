@@ -1,13 +1,13 @@
-"""What a model says of sessions it has never learnt from, and how good that is.
+"""Predictions of a saved model for sessions that it did not train on, decided as it decides, and their scores.
 
-T frames, M heads, C behaviours.
+T frames, M heads, C behaviours. Predictions are, by session, probabilities (T, M, C) and available heads (T, M).
 """
 
 import hashlib
 import json
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +19,16 @@ from rbc.figures.tracks import EthogramTrack
 from rbc.recordings.session import MODALITIES, NOT_SCORED, PRESENT, Session, activity
 from rbc.scoring.calibration import mean_of_heads
 from rbc.scoring.certainty import certain_scores
-from rbc.scoring.decision import Decision, Guess, Rules, cross_fitted
-from rbc.scoring.known import KNOWN, NOTHING, Known, read_known
+from rbc.scoring.decision import Decision, Guess, Rules, cross_fitted, decide_cross_fitted
+from rbc.scoring.known import NOTHING, Known
 from rbc.scoring.metrics import Scored, f1_scores, frame_counts, scoreboard
+from rbc.scoring.splits import RUNGS
 
 CURVE_POINTS = 100
 
 
 def variants(classifier: Classifier, sessions: Mapping[str, Session], adapt: bool) -> dict[str, dict[str, Guess]]:
-    """Guesses by name: zero_shot, adapted, and the headline (whichever of the two `adapt` says) with one modality."""
+    """Predictions by name: zero_shot, adapted, and the headline (whichever of the two `adapt` says) with one modality."""
     found = {"zero_shot": classifier.guess(sessions)}
     found["adapted"] = classifier.adapted(sessions, found["zero_shot"])
     for kept, lost in zip(MODALITIES, reversed(MODALITIES), strict=True):
@@ -35,10 +36,22 @@ def variants(classifier: Classifier, sessions: Mapping[str, Session], adapt: boo
     return found
 
 
+def decide(classifier: Classifier, predictions: Mapping[str, Guess], labels: Mapping[str, np.ndarray],
+           animals: Mapping[str, str], *, shipped: bool) -> list[Scored]:
+    """Every session in labels (T, C) with a decision applied that was saved with the model; nothing is fitted.
+
+    shipped: the decision that `predict` uses. Else each validation session meets the one that was fitted without its
+    animal, for the one that ships was fitted on their labels.
+    """
+    if shipped:
+        return [classifier.decision.score(n, animals[n], predictions[n], y) for n, y in labels.items()]
+    return decide_cross_fitted(classifier.cross_fitted, predictions, labels, animals)
+
+
 @dataclass(frozen=True)
 class Judge:
-    """Scores the sessions of one role. Settings are fitted on what is known of training animals and on validation
-    animals: cross-fitted between these where they are scored, on all of them where test animals are."""
+    """Scores the sessions of one role. For methods that ship no decision it fits one: on out-of-fold predictions of
+    training animals and on validation animals, cross-fitted between these where they are scored."""
 
     held: dict[str, np.ndarray]
     """Labels (T, C) of the validation sessions."""
@@ -50,12 +63,12 @@ class Judge:
     collar_s: float
     rules: Rules
 
-    def decide(self, guesses: Mapping[str, Guess], known: Known = NOTHING) -> list[Scored]:
-        """Every scored session decided from its guess."""
+    def decide(self, predictions: Mapping[str, Guess], known: Known = NOTHING) -> list[Scored]:
+        """Every scored session with a decision applied that is fitted here; `known` are out-of-fold predictions."""
         if self.scored.keys() == self.held.keys():
-            return cross_fitted(guesses, self.held, self.animals, self.rules, known)
-        decision = Decision.fit(guesses, self.held, self.rules, known)
-        return [decision.score(name, self.animals[name], guesses[name], y) for name, y in self.scored.items()]
+            return cross_fitted(predictions, self.held, self.animals, self.rules, known)
+        decision = Decision.fit(predictions, self.held, self.rules, known)
+        return [decision.score(name, self.animals[name], predictions[name], y) for name, y in self.scored.items()]
 
     def constant(self) -> list[Scored]:
         """Every behaviour present in every frame."""
@@ -67,35 +80,60 @@ class Judge:
             scored = [Scored(s.name, s.animal, labels[s.name], s.probability, s.decision) for s in scored]
         return scoreboard(scored, self.behaviours, rate_hz=self.rate_hz, collar_s=self.collar_s)
 
+    def annotator_f1(self, truth: Mapping[str, np.ndarray]) -> float | None:
+        """Macro F1 of the annotators' own labels against the truth (T, C), in the frames that they scored."""
+        own = [Scored(n, self.animals[n], np.where(y == NOT_SCORED, NOT_SCORED, truth[n]), (y == PRESENT).astype(float),
+                      y == PRESENT) for n, y in self.scored.items()]
+        return self.board(own)["f1"]["macro"]
 
-def before_and_after(scored: list[Scored], guesses: Mapping[str, Guess]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels (T, C) of all sessions, the mean of what the heads said of them, and what the decision made of it."""
-    parts = [(s.labels, mean_of_heads(*guesses[s.name]), s.probability) for s in scored]
+
+def before_and_after(scored: list[Scored],
+                     predictions: Mapping[str, Guess]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels (T, C) of all sessions, the mean probability of the heads, and the calibrated probability."""
+    parts = [(s.labels, mean_of_heads(*predictions[s.name]), s.probability) for s in scored]
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
 
-def metrics_of(boards: Mapping[str, dict], exact: Mapping[str, dict], ceiling: dict, split: dict,
-               scored: list[Scored]) -> dict:
+def metrics_of(boards: Mapping[str, dict], exact: Mapping[str, dict], scored: list[Scored], *, annotator: float | None,
+               rungs: Mapping[str, float | None], data: Mapping[str, str], split: Mapping) -> dict:
     """metrics/evaluate.json: boards by method against annotators, `exact` against the simulated truth (may be empty),
-    `scored` by rbc."""
+    `scored` by rbc, F1 by rung. `ceiling.all_labels` is null: benchmarks/ceiling.py prints it."""
     macro = {name: board["f1"]["macro"] for name, board in boards.items()}
     best = boards["rbc"]
-    report = {key: best[key] for key in ("f1", "behaviours", "bouts")}
+    report = {"data": dict(data)} | {key: best[key] for key in ("f1", "ap", "interval", "behaviours", "bouts")}
     report |= {
         "modalities": {"both": macro["rbc"], "imu": macro["imu"], "pose": macro["pose"]},
         "adaptation": {"zero_shot": macro["zero_shot"], "adapted": macro["adapted"]},
+        "rungs": dict(rungs),
         "calibration": best["calibration"],
         "certain": certain_scores(scored, np.isin(list(best["behaviours"]), best["averaged"])),
         "baselines": {k: macro[k] for k in ("always_present", "validity_only", "random_forest")},
-        "ceiling": ceiling,
-        "split": split,
+        "ceiling": {"annotator": annotator, "all_labels": None},
+        "split": dict(split),
     }
     if exact:
         against = {name: board["f1"]["macro"] for name, board in exact.items()}
-        report["truth"] = {"macro": against["rbc"], "imu": against["imu"], "pose": against["pose"],
+        report["truth"] = {"macro": against["rbc"], "ap": exact["rbc"]["ap"]["macro"],
+                           "interval": exact["rbc"]["interval"], "imu": against["imu"], "pose": against["pose"],
                            "random_forest": against["random_forest"],
                            "predicted_bouts": exact["rbc"]["bouts"]["predicted_f1"]}
     return report
+
+
+def rung_rows(decided: Mapping[str, list[Scored]], rungs: Mapping[str, str], judge: Judge,
+              methods: tuple[str, ...]) -> pd.DataFrame:
+    """Scores of the methods on the sessions of each rung, as of `splits.rungs`; a rung without sessions has no row."""
+    rows = []
+    for method in methods:
+        for rung in RUNGS:
+            own = [s for s in decided[method] if rungs[s.name] == rung]
+            if not own:
+                continue
+            board = judge.board(own)
+            rows.append({"method": method, "rung": rung, "sessions": len(own), "animals": len({s.animal for s in own}),
+                         "scored_minutes": sum(row["scored_minutes"] for row in board["rows"]["session"]),
+                         "f1_macro": board["f1"]["macro"], "ap_macro": board["ap"]["macro"]})
+    return pd.DataFrame(rows)
 
 
 def rows_of(boards: Mapping[str, dict], kind: str, methods: tuple[str, ...]) -> pd.DataFrame:
@@ -123,35 +161,14 @@ def precision_recall_rows(scored: list[Scored], behaviours: tuple[str, ...]) -> 
     return pd.concat(parts, ignore_index=True)
 
 
-def read_guesses(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Guess]]:
-    """What the baselines said of the sessions, by method, as guesses of a single head that is always there."""
+def read_predictions(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Guess]]:
+    """Predictions of the baselines for the sessions, by method, each with a single head that is always available."""
     found: dict[str, dict[str, Guess]] = {}
     for name in names:
         with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
             for method, probability in file.items():
                 found.setdefault(method, {})[name] = probability[:, None], np.ones((len(probability), 1), bool)
     return found
-
-
-def ceiling_of(judge: Judge, folder: Path, names: Iterable[str]) -> tuple[dict, dict[str, np.ndarray]]:
-    """Ceilings of macro F1 against the truth, and the truth (T, C); None and empty where the world is real.
-
-    annotator: how well the annotators' own labels match it; all_labels: the same network, taught the truth of every
-    frame, with settings fitted to the truth as well.
-    """
-    truth, said = {}, {}
-    for name in names:
-        if not (folder / f"{name}.npz").exists():
-            return {"annotator": None, "all_labels": None}, {}
-        with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
-            truth[name], said[name] = file["truth"], (file["probability"], file["there"])
-    known = read_known(folder / KNOWN).get("all_labels", NOTHING)
-    exact = replace(judge, held={n: truth[n] for n in judge.held}, scored={n: truth[n] for n in judge.scored},
-                    rules=replace(judge.rules, slack=(0, 0)))
-    own = [Scored(n, judge.animals[n], np.where(y == NOT_SCORED, NOT_SCORED, truth[n]), (y == PRESENT).astype(float),
-                  y == PRESENT) for n, y in judge.scored.items()]
-    return {"annotator": judge.board(own)["f1"]["macro"],
-            "all_labels": exact.board(exact.decide(said, known))["f1"]["macro"]}, truth
 
 
 def ethogram_tracks(scored: list[Scored], sessions: Mapping[str, Session], role: str, truth: Mapping[str, np.ndarray],

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from rbc.disk import or_nothing, remove
+from rbc.progress import announce
 
 LOCAL = Path(".scratch")
 DECIMALS = 6
@@ -52,6 +53,7 @@ def writing(path: Path, wait_s: float = 30.0) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
         return
+    announce(path)
     lock = _lock(LOCAL / "locks" / f"{path.as_posix().replace('/', '_')}.lock", wait_s)
     if lock is None:
         raise BusyError(f"{path}: another process is still writing it after {wait_s:g} s; end it, then run again")

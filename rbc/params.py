@@ -9,7 +9,7 @@ from pydantic import ValidationError, ValidationInfo, field_validator
 
 from rbc.overlays import as_arguments, merged
 from rbc.sections import (
-    AlignData, AlignSessions, Augment, Baselines, Ceiling, Compute, Data, Embed, Evaluate, Finetune, Model, Pretrain,
+    AlignData, AlignSessions, Augment, Baselines, Compute, Data, Embed, Evaluate, Finetune, Model, Pretrain,
     PseudoLabel, Section, Simulate, Split, TrainMlp,
 )
 
@@ -34,7 +34,6 @@ class Params(Section):
     train_mlp: TrainMlp
     evaluate: Evaluate
     baselines: Baselines
-    ceiling: Ceiling
     embed: Embed
 
     @field_validator("train_mlp")

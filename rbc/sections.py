@@ -135,15 +135,12 @@ class FinetuneWeights(Section):
     consistency: NotNegative
 
 
-class Supervised(Optimised):
+class Finetune(Optimised):
     weight_decay: NotNegative
     noise_std: NotNegative
     negative_focus: NotNegative
     balance: Share
     ema: Annotated[float, Field(ge=0, lt=1)]
-
-
-class Finetune(Supervised):
     clean_labels: bool
     onset_slack_s: NotNegative
     offset_slack_s: NotNegative
@@ -189,12 +186,6 @@ class Baselines(Section):
     trees: Count
     windows: tuple[Count, ...]
     max_frames: Count
-
-
-class Ceiling(Supervised):
-    windows: tuple[Count, ...]
-    members: Count
-    epochs: Count
 
 
 class Embed(Section):

@@ -6,8 +6,10 @@ from rbc.figures.quality import quality_page
 from rbc.outputs import write_json, write_table, write_text, writing
 from rbc.params import load
 from rbc.recordings.ontology import Ontology
+from rbc.recordings.origin import save_origin
 from rbc.recordings.preparation import align_all
 from rbc.recordings.session import load_sessions
+from rbc.recordings.truth import save_truth
 from rbc.scoring.annotators import agreement, means
 
 CLOCKS = ("accepted", "refused", "shared", "none")
@@ -23,7 +25,10 @@ def main() -> None:
             rate_hz=settings.rate_hz, min_likelihood=settings.min_likelihood, max_gap_s=settings.max_gap_s,
             min_clock_correlation=settings.min_clock_correlation,
         )
-        several = {n: s for n, s in load_sessions(out).items() if len(s.annotator_names) > 1}
+        sessions = load_sessions(out)
+        save_truth(Path(data.root), sessions, out)
+        save_origin(Path(data.root), out)
+        several = {n: s for n, s in sessions.items() if len(s.annotator_names) > 1}
         people = agreement(
             {n: dict(zip(s.annotator_names, s.annotators, strict=True)) for n, s in several.items()},
             next(iter(several.values())).behaviours if several else (),

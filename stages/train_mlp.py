@@ -19,7 +19,7 @@ from rbc.mirror import has_mirror, twin, with_twins
 from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
 from rbc.scoring.calibration import mean_of_heads
-from rbc.scoring.decision import Decision, Rules, cross_fitted
+from rbc.scoring.decision import Decision, Rules, cross_fitted_decisions, decide_cross_fitted
 from rbc.scoring.known import KNOWN, NOTHING, Known, write_known
 from rbc.scoring.labels import NOT_SCORED, minutes, scored_rows
 from rbc.scoring.metrics import scoreboard
@@ -76,10 +76,13 @@ def main() -> None:
         for name, ((probability, there), labels) in known.items():
             write_known(out / KNOWN / f"{name}.npz", labels, rbc=probability, there=there)
         sessions = {name: experiment.sessions[name] for name in held}
-        guesses = {"zero_shot": classifier.guess(sessions)}
-        guesses["adapted"] = classifier.adapted(sessions, guesses["zero_shot"])
-        headline = guesses["adapted" if params.evaluate.adapt else "zero_shot"]
-        classifier = replace(classifier, decision=Decision.fit(headline, held, rules, known))
+        predictions = {"zero_shot": classifier.guess(sessions)}
+        predictions["adapted"] = classifier.adapted(sessions, predictions["zero_shot"])
+        headline = predictions["adapted" if params.evaluate.adapt else "zero_shot"]
+        classifier = replace(
+            classifier, decision=Decision.fit(headline, held, rules, known),
+            cross_fitted=cross_fitted_decisions(headline, held, animals, rules, known) if held else {},
+        )
         classifier.save(out, {
             "labelled_minutes": minutes(views, experiment.rate_hz), "adapt": params.evaluate.adapt,
             "alignment": params.align_data.model_dump(), "feature_range": feature_range(now_and_then),
@@ -89,8 +92,9 @@ def main() -> None:
         for name, labels in held.items():
             ledger.record(name, 0, len(labels), "labels", CALIBRATION)
         ledger.save(out / "trained_on.json")
-        scores = {how: scoreboard(cross_fitted(g, held, experiment.animals, rules, known), experiment.behaviours,
-                                  rate_hz=experiment.rate_hz)["f1"] for how, g in guesses.items()} if held else None
+        saved = Classifier.load(out).cross_fitted  # scores are of what the file holds, with its decimals
+        scores = {how: scoreboard(decide_cross_fitted(saved, p, held, animals), experiment.behaviours,
+                                  rate_hz=experiment.rate_hz)["f1"] for how, p in predictions.items()} if held else None
         write_json(Path("metrics/train_mlp.json"), {"validation": scores})
         write_table(Path("plots/train_mlp.tsv"), pd.DataFrame(history))
 

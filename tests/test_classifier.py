@@ -12,7 +12,7 @@ from rbc.artifacts import NETWORK
 from rbc.classifier import RECIPE, Classifier, read_recipe
 from rbc.inference import encode, fit_class_map, heads_there, scaled_features
 from rbc.learning.mlp import WindowMlp
-from rbc.scoring.decision import Decision, Rules
+from rbc.scoring.decision import Decision, Rules, cross_fitted_decisions
 
 SESSIONS = {n: tiny.session(n, 200, seed=i) for i, n in enumerate(("F5D1", "M4D1"))}
 LABELS = {n: s.labels for n, s in SESSIONS.items()}
@@ -26,7 +26,9 @@ def classifier() -> Classifier:
     features = [scaled_features(model.network, s, model.recipe) for s in SESSIONS.values()]
     made = Classifier(model, mlp, fit_class_map(features, [y.astype(float) for y in LABELS.values()]))
     guesses = made.guess(SESSIONS)
-    return replace(made, decision=Decision.fit(guesses, LABELS, Rules("viterbi", 1, (2, 1))), mounts=("head",))
+    rules = Rules("viterbi", 1, (2, 1))
+    return replace(made, decision=Decision.fit(guesses, LABELS, rules), mounts=("head",),
+                   cross_fitted=cross_fitted_decisions(guesses, LABELS, {"F5D1": "F5", "M4D1": "M4"}, rules))
 
 
 def test_it_says_what_the_mlp_reads_from_latents(classifier):
@@ -138,5 +140,8 @@ def test_what_is_loaded_says_the_same_and_saves_to_the_same_bytes(classifier, tm
     before, after = classifier.decision, loaded.decision
     assert before.rules == after.rules
     np.testing.assert_allclose(after.probability(*adapted[0]), before.probability(*adapted[0]), atol=1e-5)
+    for animal, fitted in classifier.cross_fitted.items():
+        np.testing.assert_allclose(loaded.cross_fitted[animal].thresholds, fitted.thresholds, atol=1e-6)
+    assert list(loaded.cross_fitted) == ["F5", "M4"]
     assert read_recipe(tmp_path / "first")["labelled_minutes"] == 0.333333
     assert read_recipe(tmp_path / "first")["behaviours"] == list(tiny.BEHAVIOURS)

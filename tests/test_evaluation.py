@@ -1,5 +1,6 @@
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,16 +10,17 @@ from rbc.evaluation import (
     CURVE_POINTS,
     Judge,
     before_and_after,
-    ceiling_of,
+    decide,
     ethogram_tracks,
     log_look,
     metrics_of,
     precision_recall_rows,
-    read_guesses,
+    read_predictions,
     rows_of,
+    rung_rows,
     variants,
 )
-from rbc.scoring.decision import Decision, Rules, cross_fitted
+from rbc.scoring.decision import Decision, Rules, cross_fitted, cross_fitted_decisions
 from rbc.scoring.metrics import Scored
 
 SESSIONS = {n: tiny.session(n, 600, seed=i) for i, n in enumerate(("F5D1", "M4D1", "F6D1"))}
@@ -61,7 +63,32 @@ def test_each_modality_stands_alone_in_the_way_of_the_headline(adapt):
     assert found["imu"]["F5D1"] == (adapt, (True, False)) and found["pose"]["F5D1"] == (adapt, (False, True))
 
 
-def test_validation_animals_are_cross_fitted_and_test_animals_meet_settings_of_all_of_them():
+def saved(labels=HELD) -> SimpleNamespace:
+    """A classifier as train_mlp saves it, as far as deciding needs it."""
+    return SimpleNamespace(decision=Decision.fit(GUESSES, labels, Rules()),
+                           cross_fitted=cross_fitted_decisions(GUESSES, labels, ANIMALS, Rules()))
+
+
+@pytest.mark.parametrize("shipped", [True, False])
+def test_what_the_model_carries_is_applied_and_nothing_is_fitted(shipped, monkeypatch):
+    classifier = saved()
+    monkeypatch.setattr(Decision, "fit", None)
+    scored = decide(classifier, GUESSES, HELD, ANIMALS, shipped=shipped)
+    for s, decision in zip(scored, [classifier.decision] * 2 if shipped else classifier.cross_fitted.values(), strict=True):
+        np.testing.assert_array_equal(s.probability, decision.probability(*GUESSES[s.name]))
+    never = replace(classifier.decision, thresholds=np.full(3, 1.0))
+    eager = SimpleNamespace(decision=never, cross_fitted=dict.fromkeys(classifier.cross_fitted, never))
+    assert not any(s.decision.any() for s in decide(eager, GUESSES, HELD, ANIMALS, shipped=shipped))
+
+
+def test_labels_of_a_validation_animal_do_not_influence_its_own_scores_decision():
+    planted = HELD | {"F5D1": 1 - HELD["F5D1"]}
+    one, two = ({s.name: s.decision for s in decide(saved(y), GUESSES, HELD, ANIMALS, shipped=False)} for y in (HELD, planted))
+    np.testing.assert_array_equal(one["F5D1"], two["F5D1"])
+    assert (one["M4D1"] != two["M4D1"]).any()
+
+
+def test_methods_that_ship_nothing_are_cross_fitted_on_validation_and_fitted_on_all_of_it_for_test_animals():
     for got, wanted in zip(judge().decide(GUESSES), cross_fitted(GUESSES, HELD, ANIMALS, Rules()), strict=True):
         np.testing.assert_array_equal(got.probability, wanted.probability)
     (test,) = judge({"F6D1": LABELS["F6D1"]}).decide(GUESSES)
@@ -100,13 +127,19 @@ def boards() -> dict:
 @pytest.mark.parametrize("exact", [True, False])
 def test_metrics_are_few_enough_to_be_read(exact):
     made = boards()
-    report = metrics_of(made, made if exact else {}, {"annotator": 0.9, "all_labels": None}, {"by": "animal"},
-                        judge().decide(GUESSES))
+    split = dict.fromkeys(("by", "role", "mode", "animals", "labelled_minutes", "decision"))
+    report = metrics_of(made, made if exact else {}, judge().decide(GUESSES), annotator=0.9,
+                        rungs=dict.fromkeys(("new_session", "new_day", "new_animal")), data={"name": "x", "manifest": "y"},
+                        split=split)
     count = lambda tree: sum(count(v) if isinstance(v, dict) else 1 for v in tree.values())  # noqa: E731
     twelve = count(report) + 9 * len(report["behaviours"]["walk"])
-    assert twelve <= 80 and ("truth" in report) == exact
+    assert twelve <= 90 and ("truth" in report) == exact
+    assert set(report["ap"]) == {"macro"} and set(report["interval"]) == {"low", "high"}
+    assert report["ceiling"] == {"annotator": 0.9, "all_labels": None}
     if exact:
-        assert report["truth"]["predicted_bouts"] == report["bouts"]["predicted_f1"]  # the same board stands for the truth
+        truth = report["truth"]  # the same board stands for the truth
+        assert truth["predicted_bouts"] == report["bouts"]["predicted_f1"] and truth["ap"] == report["ap"]["macro"]
+        assert truth["interval"] == report["interval"] and truth["interval"]["low"] < truth["macro"] < truth["interval"]["high"]
     assert report["modalities"]["both"] == report["f1"]["macro"] and set(report["certain"]) == {
         "macro", "coverage", "coverage_present"}
     assert set(report["baselines"]) == {"always_present", "validity_only", "random_forest"}
@@ -137,38 +170,32 @@ def test_a_curve_of_behaviours_that_never_occur_is_empty():
     assert list(table.columns) == ["behaviour", "recall", "precision", "threshold"] and table.empty
 
 
-def test_baselines_are_guesses_of_one_head(tmp_path):
+def test_scores_by_rung_are_those_of_its_sessions():
+    decided = {"rbc": judge().decide(GUESSES), "random_forest": judge().constant()}
+    table = rung_rows(decided, {"F5D1": "new_day", "M4D1": "new_animal"}, judge(), ("rbc", "random_forest"))
+    assert table["rung"].tolist() == ["new_day", "new_animal"] * 2 and table["sessions"].tolist() == [1] * 4
+    alone = judge().board([s for s in decided["rbc"] if s.name == "F5D1"])
+    row = table.iloc[0]
+    assert (row["f1_macro"], row["ap_macro"]) == (alone["f1"]["macro"], alone["ap"]["macro"])
+    assert row["scored_minutes"] == pytest.approx(600 / 50 / 60) and row["animals"] == 1
+
+
+def test_baselines_have_one_head(tmp_path):
     for name in HELD:
         np.savez(tmp_path / f"{name}.npz", random_forest=np.full((600, 3), 0.2), validity_only=np.full((600, 3), 0.4))
-    found = read_guesses(tmp_path, HELD)
+    found = read_predictions(tmp_path, HELD)
     assert set(found) == {"random_forest", "validity_only"} and set(found["random_forest"]) == set(HELD)
     probability, there = found["validity_only"]["M4D1"]
     assert probability.shape == (600, 1, 3) and there.shape == (600, 1) and there.all() and (probability == 0.4).all()
     assert len(judge().decide(found["random_forest"])) == 2
 
 
-def test_without_a_simulated_world_there_is_no_ceiling(tmp_path):
-    assert ceiling_of(judge(), tmp_path, HELD) == ({"annotator": None, "all_labels": None}, {})
-
-
-def test_the_ceiling_is_held_against_the_truth(tmp_path):
-    truth = {n: np.roll(y, 5, axis=0) for n, y in HELD.items()}
-    for name, y in truth.items():
-        said = np.repeat(np.where(y == 1, 0.9, 0.1)[:, None], 3, 1)
-        np.savez(tmp_path / f"{name}.npz", truth=y, probability=said, there=np.ones((600, 3), bool))
-    ceiling, read = ceiling_of(judge(rules=Rules(slack=(15, 7))), tmp_path, HELD)
-    assert ceiling["all_labels"] == 1 and 0.7 < ceiling["annotator"] < 1
-    np.testing.assert_array_equal(read["F5D1"], truth["F5D1"])
-
-
-def test_annotators_are_judged_only_where_they_looked(tmp_path):
+def test_annotators_are_held_against_the_truth_where_they_looked():
+    shifted = {n: np.roll(y, 5, axis=0) for n, y in HELD.items()}
+    assert 0.7 < judge().annotator_f1(shifted) < 1
     cut = {n: np.where(np.arange(600)[:, None] < 560, y, -1).astype(np.int8) for n, y in HELD.items()}
-    for name, y in HELD.items():
-        wild = np.where(np.arange(600)[:, None] < 560, y, 1 - y)
-        np.savez(tmp_path / f"{name}.npz", truth=wild, probability=np.full((600, 3, 3), 0.5),
-                 there=np.ones((600, 3), bool))
-    looked = Judge(cut, cut, ANIMALS, tiny.BEHAVIOURS, 50.0, 0.2, Rules())
-    assert ceiling_of(looked, tmp_path, HELD)[0]["annotator"] == 1
+    wild = {n: np.where(np.arange(600)[:, None] < 560, y, 1 - y) for n, y in HELD.items()}
+    assert judge(cut, held=cut).annotator_f1(wild) == 1
 
 
 def test_ethograms_show_labels_decisions_and_how_good_they_are():

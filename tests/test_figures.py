@@ -16,6 +16,7 @@ from rbc.figures.quality import quality_page
 from rbc.figures.table import score_table
 from rbc.figures.tracks import EthogramTrack, block_means
 from rbc.figures.trust import trust_page
+from rbc.recordings.origin import describe_data
 from rbc.scoring.certainty import risk_rows
 from rbc.scoring.metrics import Scored
 from rbc.scoring.reliability import WHOLE, calibration_rows
@@ -327,29 +328,83 @@ def test_templates_are_filled_and_keep_revisions_apart(name, row, x, y):
 
 
 METRICS = {
-    "f1": {"macro": 0.8, "micro": 0.85, "macro_collar": 0.87},
+    "data": {"name": "my_rats", "manifest": "abc"},
+    "f1": {"macro": 0.8, "micro": 0.85, "macro_collar": 0.87}, "ap": {"macro": 0.7},
+    "interval": {"low": 0.75, "high": 0.9},
     "behaviours": {"walk": {"f1": 0.9, "precision": 0.8, "recall": 1.0, "ap": 0.95},
                    "jump": {"f1": 0.5, "precision": None, "recall": float("nan"), "ap": 0.4}},
-    "baselines": {"always_present": 0.2, "random_forest": 0.6}, "ceiling": {"annotator": 0.9, "all_labels": 0.93},
-    "split": {"by": "animal", "role": "validation", "mode": "inductive", "animals": 2, "labelled_minutes": 31.25},
+    "baselines": {"always_present": 0.2, "random_forest": 0.6}, "ceiling": {"annotator": 0.9, "all_labels": None},
+    "rungs": {"new_session": None, "new_day": None, "new_animal": 0.8},
+    "split": {"by": "animal", "role": "validation", "mode": "inductive", "animals": 2, "labelled_minutes": 31.25,
+              "decision": "cross-fitted"},
 }
 
 
 def test_score_table_is_aligned_and_leaves_out_what_is_absent():
     lines = score_table(METRICS).splitlines()
-    assert lines[0].startswith("Scores on validation animals; split by animal; mode inductive; animals 2; labelled min")
-    rows = lines[2:7]
+    assert lines[:3] == [
+        "Data: my_rats",
+        "Scores on validation animals; animals 2; labelled minutes 31.2; split by animal: every animal is new to the "
+        "model; mode inductive; decision cross-fitted",
+        "macro F1 0.800 (95 % interval over animals 0.750 to 0.900), macro AP 0.700",
+    ]
+    rows = lines[4:9]
     assert len({len(row) for row in rows}) == 1
     assert rows[2].split() == ["jump", "0.500", "–", "–", "0.400"]
     assert rows[4].split()[3:] == ["0.700", "0.800", "1.000", "0.675"]
     assert any("random forest 0.600" in line for line in lines) and not any("truth" in line for line in lines)
+    assert any(line.endswith("new session –   new day –   new animal 0.800") for line in lines)
+    assert any(line.endswith("annotator 0.900") for line in lines)
 
 
-def test_report_prints_the_scores_that_exist(tmp_path, monkeypatch, capsys):
+def test_score_table_tells_simulated_from_real_data():
+    truth = {"macro": 0.88, "ap": 0.9, "interval": {"low": None, "high": None}, "imu": 0.7}
+    lines = score_table(METRICS | {"truth": truth}).splitlines()
+    assert lines[0] == "SIMULATED data, no real animal: my_rats"
+    assert lines[3] == "against the simulated truth: macro F1 0.880 (no interval from a single animal), macro AP 0.900"
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A working directory with settings, recordings and scores of them."""
     monkeypatch.chdir(tmp_path)
+    root = Path(__file__).resolve().parents[1]
+    for folder in ("metrics", "data/raw"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "params.yaml").write_text((root / "params.yaml").read_text())
+    (tmp_path / "data/raw/sessions.csv").write_text("session\nF1D1\n")
+    return tmp_path
+
+
+def scores_of(folder, file="metrics/evaluate.json", **data) -> None:
+    (folder / file).write_text(json.dumps(METRICS | {"data": describe_data(folder / "data/raw") | data}))
+
+
+def test_report_prints_the_scores_that_exist(checkout, capsys):
     assert report.main() == 1 and "dvc repro" in capsys.readouterr().err
-    (tmp_path / "metrics").mkdir()
-    (tmp_path / "metrics" / "evaluate.json").write_text(json.dumps(METRICS))
-    assert report.main() == 0 and "walk" in capsys.readouterr().out
-    (tmp_path / "metrics/evaluate.json").write_text("{}")
+    scores_of(checkout)
+    assert report.main() == 0
+    printed = capsys.readouterr().out
+    assert "walk" in printed and printed.index("walk") < printed.index("Where to look next")
+    (checkout / "metrics/evaluate.json").write_text("{}")
     assert report.main() == 0 and "no animal of this role" in capsys.readouterr().out
+
+
+def test_scores_of_another_data_set_are_named_and_not_shown(checkout, capsys):
+    scores_of(checkout)
+    scores_of(checkout, "metrics/test.json", name="simulated first default seed 20", manifest="0123")
+    assert report.main() == 0
+    printed = capsys.readouterr().out
+    assert printed.count("walk") == 1
+    assert ("metrics/test.json: scores of another data set (simulated first default seed 20), not shown; `make final` "
+            "scores yours") in printed
+    (checkout / "metrics/test.json").write_text(json.dumps({k: v for k, v in METRICS.items() if k != "data"}))
+    assert report.main() == 0 and "another data set (not named), not shown" in capsys.readouterr().out
+
+
+def test_without_the_recordings_the_scores_are_shown_with_their_name(checkout, capsys):
+    scores_of(checkout, name="elsewhere", manifest="0123")
+    (checkout / "data/raw/sessions.csv").unlink()
+    assert report.main() == 0
+    printed = capsys.readouterr().out
+    assert "data/raw (data.root) is not here" in printed and "Data: elsewhere" in printed

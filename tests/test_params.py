@@ -32,13 +32,6 @@ def test_params_yaml_loads():
     assert isinstance(load(ROOT / "params.yaml"), Params)
 
 
-def test_the_ceiling_learns_as_what_ships_does():
-    params = load(ROOT / "params.yaml")
-    shipped = params.train_mlp.model_dump() | params.finetune.model_dump()  # the network's lr, not the MLP's
-    for name, value in params.ceiling.model_dump().items():
-        assert value == shipped[name], name
-
-
 @pytest.mark.parametrize("path", OVERLAYS, ids=lambda p: p.stem)
 def test_every_shipped_overlay_changes_settings_that_exist(path, tmp_path):
     params = load(ROOT / "params.yaml")

@@ -81,6 +81,11 @@ class Session:
         empty where nobody can tell."""
         return self.report.get("mount", "")
 
+    @property
+    def day(self) -> str:
+        """The manifest's day; empty where it names none."""
+        return self.report.get("manifest", {}).get("day", "")
+
     def save(self, folder: Path) -> None:
         """Write every array and session.json below `folder`, which must not exist yet."""
         self.validate()

@@ -1,8 +1,8 @@
 """From the heads' probabilities to one probability and to yes or no, as fitted on labelled sessions.
 
-T frames, M heads, C behaviours. A guess is the pair of a session's probabilities (T, M, C) and which heads are there
-(T, M). Decisions are fitted on guesses of animals that the guesser has not learnt from: those of validation, and those
-of training as far as some of its members left them out (`known`).
+T frames, M heads, C behaviours. Predictions are, by session, the pair of probabilities (T, M, C) and which heads are
+available (T, M). Decisions are fitted on predictions for animals that the model did not train on: those of validation,
+and those of training as far as some of its members left them out (`known`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -134,43 +134,60 @@ def _even_share(frames: Mapping[str, int]) -> list[tuple[str, slice]]:
     return [(n, slice(a, a + BLOCK)) for n, length in frames.items() for a in range(0, length, BLOCK)][::step]
 
 
-def cross_fitted(guesses: Mapping[str, Guess], labels: Mapping[str, np.ndarray], animals: Mapping[str, str],
-                 rules: Rules, known: Known = NOTHING,
-                 truth: Mapping[str, np.ndarray] | None = None) -> list[Scored]:
-    """Every session decided by settings fitted on the other animals' labels and on what is known of training animals,
-    and carrying the labels to score against: `truth` where given.
+def cross_fitted_decisions(predictions: Mapping[str, Guess], labels: Mapping[str, np.ndarray],
+                           animals: Mapping[str, str], rules: Rules, known: Known = NOTHING) -> dict[str, Decision]:
+    """A decision for each animal in labels (T, C), fitted on the other animals' labels and on out-of-fold predictions
+    of training animals (`known`), by animal.
 
-    With a single animal and nothing known its sessions take turns, with a single session its halves: the best that such
-    data allow.
+    With a single animal and nothing out of fold its sessions take turns, by session; with a single session its halves,
+    by the session's name and which half: the best that such data allow.
     """
-    parts = _parts(labels, animals, bool(known))
-    groups: dict[str, list[tuple[str, slice]]] = {}
-    for group, name, rows in parts:
-        groups.setdefault(group, []).append((name, rows))
+    by_animal, by_session, by_half = _groupings(labels, animals)
+    groups = by_animal if known or len(by_animal) > 1 else by_session if len(by_session) > 1 else by_half
 
     def fit(others: list[list[tuple[str, slice]]]) -> Decision:
-        pieces = {f"{n} {rows}": (n, rows) for other in others for n, rows in other}
-        cut = {k: tuple(x[rows] for x in guesses[n]) for k, (n, rows) in pieces.items()}
-        return Decision.fit(cut, {k: labels[n][rows] for k, (n, rows) in pieces.items()}, rules, known)
+        parts = {f"{n} {rows}": (n, rows) for other in others for n, rows in other}
+        cut = {k: tuple(x[rows] for x in predictions[n]) for k, (n, rows) in parts.items()}
+        return Decision.fit(cut, {k: labels[n][rows] for k, (n, rows) in parts.items()}, rules, known)
 
-    def apply(decision: Decision, own: list[tuple[str, slice]]) -> list[Scored]:
-        against = truth if truth is not None else labels
-        return [decision.score(n, animals[n], tuple(x[rows] for x in guesses[n]), against[n][rows]) for n, rows in own]
-
-    decided = cross_fit(groups, fit, apply, least=1 if known else 2)
-    return [_joined([s for scored in decided.values() for s in scored if s.name == name]) for name in labels]
+    return cross_fit(groups, fit, lambda decision, _: decision, least=1 if known else 2)
 
 
-def _parts(labels: Mapping[str, np.ndarray], animals: Mapping[str, str],
-           known: bool) -> list[tuple[str, str, slice]]:
-    """(group, session, frames): by animal, else by session, else by halves of the one session."""
-    names, everything = list(labels), slice(None)
-    if known or len({animals[n] for n in names}) > 1:
-        return [(animals[n], n, everything) for n in names]
-    if len(names) > 1:
-        return [(n, n, everything) for n in names]
-    half = len(labels[names[0]]) // 2
-    return [("first", names[0], slice(None, half)), ("second", names[0], slice(half, None))]
+def decide_cross_fitted(decisions: Mapping[str, Decision], predictions: Mapping[str, Guess],
+                        labels: Mapping[str, np.ndarray], animals: Mapping[str, str]) -> list[Scored]:
+    """Every session in labels (T, C) with the decision applied that was fitted without its animal (session, half).
+
+    decisions: as `cross_fitted_decisions` returns them for sessions of the same animals; ValueError for other ones.
+    """
+    groups = next((g for g in _groupings(labels, animals) if g.keys() == decisions.keys()), None)
+    if groups is None:
+        raise ValueError(f"decisions are there that were fitted without {', '.join(decisions) or 'nobody'}; needs them for "
+                         f"animals {', '.join(sorted({animals[name] for name in labels}))}")
+    scored: dict[str, list[Scored]] = {name: [] for name in labels}
+    for group, parts in groups.items():
+        for name, rows in parts:
+            cut = tuple(x[rows] for x in predictions[name])
+            scored[name].append(decisions[group].score(name, animals[name], cut, labels[name][rows]))
+    return [_joined(parts) for parts in scored.values()]
+
+
+def cross_fitted(predictions: Mapping[str, Guess], labels: Mapping[str, np.ndarray], animals: Mapping[str, str],
+                 rules: Rules, known: Known = NOTHING) -> list[Scored]:
+    """Every session decided by settings that were fitted without its animal, as `cross_fitted_decisions`."""
+    decisions = cross_fitted_decisions(predictions, labels, animals, rules, known)
+    return decide_cross_fitted(decisions, predictions, labels, animals)
+
+
+def _groupings(labels: Mapping[str, np.ndarray],
+               animals: Mapping[str, str]) -> tuple[dict[str, list[tuple[str, slice]]], ...]:
+    """Sessions and their frames by animal, by session, and by half of a session."""
+    everything, by_animal = slice(None), {}
+    for name in labels:
+        by_animal.setdefault(animals[name], []).append((name, everything))
+    halves = {name: len(y) // 2 for name, y in labels.items()}
+    by_half = {f"{name}, {which} half": [(name, rows)] for name, half in halves.items()
+               for which, rows in (("first", slice(None, half)), ("second", slice(half, None)))}
+    return by_animal, {name: [(name, everything)] for name in labels}, by_half
 
 
 def _joined(pieces: list[Scored]) -> Scored:

@@ -124,7 +124,7 @@ def scoreboard(sessions: Sequence[Scored], behaviours: Sequence[str], *, rate_hz
                thresholds: np.ndarray | None = None, min_bouts: int = MIN_BOUTS, seed: int = 0) -> dict:
     """Scores of one method on the sessions, pooled over their frames; plain floats, None where not defined.
 
-    {"f1": {macro, micro, macro_collar}, "behaviours": {name: {f1, precision, recall, ap}},
+    {"f1": {macro, micro, macro_collar}, "ap": {macro}, "behaviours": {name: {f1, precision, recall, ap}},
     "bouts": {annotated_f1, predicted_f1}, "calibration": {"brier"}, "interval": {low, high} of macro F1 over animals,
     "averaged": behaviours in the macro mean (those with >= min_bouts annotated bouts), "counts": {animal: (C, 3)} for
     paired comparisons, "rows": {"behaviour" | "animal" | "session": [dict, ...]}}.
@@ -171,6 +171,7 @@ def scoreboard(sessions: Sequence[Scored], behaviours: Sequence[str], *, rate_hz
     return {
         "f1": {"macro": _plain(average(f1, averaged)), "micro": _plain(f1_scores(counts.sum(0))),
                "macro_collar": _plain(average(f1_collar, averaged))},
+        "ap": {"macro": _plain(average(ap, averaged))},
         "behaviours": {name: {k: row[k] for k in ("f1", "precision", "recall", "ap")}
                        for name, row in zip(behaviours, rows, strict=True)},
         "bouts": {"annotated_f1": _plain(average(found, averaged)), "predicted_f1": _plain(average(right, averaged))},

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 ROLES = ("train", "validation", "test")
+RUNGS = ("new_session", "new_day", "new_animal")
 GROUPINGS = ("animal", "session")
 CONTENTS = ("signals", "labels")
 MODES = ("inductive", "online", "transductive")
@@ -75,6 +76,25 @@ def folds(groups: int, members: int) -> np.ndarray:
     count = min(groups, members)
     fold = np.arange(members)[:, None] % count == np.arange(groups)[None] % count
     return fold & (count > 1)
+
+
+def rungs(scored: Iterable[str], training: Iterable[str], animals: Mapping[str, str],
+          days: Mapping[str, str]) -> dict[str, str]:
+    """How new each scored session is to a model that learnt from the training sessions, {session: one of RUNGS}.
+
+    new_animal: no training session is of its animal. new_day: some are, none of them of its day. new_session: some are of
+    its animal and day. A day that the manifest leaves empty ("") may be any day: new_session, the least of the claims.
+    """
+    known: dict[str, set[str]] = {}
+    for name in training:
+        known.setdefault(animals[name], set()).add(days[name])
+
+    def rung(animal: str, day: str) -> str:
+        if animal not in known:
+            return "new_animal"
+        return "new_session" if day == "" or known[animal] & {day, ""} else "new_day"
+
+    return {name: rung(animals[name], days[name]) for name in scored}
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:

@@ -1,6 +1,7 @@
 """All eight stages on the tiny world: what is there afterwards."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,9 @@ import yaml
 from checkout import stages_run
 from closure import PIPELINES, read_stages
 
-from rbc.classifier import Classifier
+import stages.evaluate
 from rbc.artifacts import load_labels
+from rbc.classifier import Classifier
 from rbc.recordings.session import load_sessions
 
 MAIN = ["align_data", "pretrain", "align_sessions", "finetune", "pseudo_label", "train_mlp", "evaluate", "embed"]
@@ -82,12 +84,17 @@ def test_scores_have_the_keys_of_the_design(origin, scores):
         "adaptation": {"zero_shot", "adapted"}, "calibration": {"brier"},
         "baselines": {"always_present", "validity_only", "random_forest"}, "ceiling": {"annotator", "all_labels"},
         "certain": {"macro", "coverage", "coverage_present"},
-        "split": {"by", "role", "mode", "animals", "labelled_minutes"},
+        "split": {"by", "role", "mode", "animals", "labelled_minutes", "decision"},
+        "data": {"name", "manifest"}, "ap": {"macro"}, "interval": {"low", "high"},
+        "rungs": {"new_session", "new_day", "new_animal"},
     }  # fmt: skip
     for key, inner in keys.items():
         assert set(scores[key]) == inner, key
     assert set(scores) - set(keys) <= {"truth"}  # only where the world is simulated
     assert all(set(row) == {"f1", "precision", "recall", "ap"} for row in scores["behaviours"].values())
+    assert scores["data"]["name"] == "simulated first tiny seed 20"
+    assert scores["split"]["decision"] == "cross-fitted" and scores["rungs"]["new_animal"] == scores["f1"]["macro"]
+    assert scores["rungs"]["new_day"] is scores["rungs"]["new_session"] is None  # animals are held out whole
     numbers = [leaf for leaf in leaves(scores) if not isinstance(leaf, str)]
     assert all(leaf is None or leaf >= 0 for leaf in numbers)
 
@@ -98,6 +105,23 @@ def test_scores_are_those_of_validation_animals(origin, scores):
     assert not (origin.folder / "metrics/test.json").exists()
 
 
+def test_evaluate_decides_as_the_model_file_says(origin, tmp_path, monkeypatch):
+    clone = origin.clone(tmp_path / "clone", shared_cache=True)
+    for name in ("DVC_STAGE", "RBC_SCRATCH", "RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(clone.folder)
+    recipe = Path("data/train_mlp/recipe.json")
+    model = json.loads(recipe.read_text())
+    for decision in model["cross_fitted"].values():
+        decision["thresholds"] = [0.0] * len(decision["thresholds"])
+    recipe.unlink()  # it may be a link into the cache
+    recipe.write_text(json.dumps(model))
+    stages.evaluate.main()
+    scores = json.loads(Path("metrics/evaluate.json").read_text())
+    assert scores["f1"]["macro"] == scores["baselines"]["always_present"] == scores["adaptation"]["zero_shot"]
+    assert scores["modalities"]["imu"] == scores["f1"]["macro"]  # one modality missing: the same decision
+
+
 def test_the_model_knows_where_labelled_animals_wore_their_imu(origin):
     wearers = {s.mount for s in load_sessions(origin.folder / "data/align_data").values()}
     assert wearers == {"head", "back"}  # F2's is on the back, and nothing of F2 is labelled
@@ -105,4 +129,22 @@ def test_the_model_knows_where_labelled_animals_wore_their_imu(origin):
 
 
 def test_the_scores_can_be_printed(origin):
-    assert "grooming" in origin.run("python", "-m", "rbc.report")
+    printed = origin.run("python", "-m", "rbc.report")
+    assert "grooming" in printed and "SIMULATED data, no real animal: simulated first tiny seed 20" in printed
+    assert "decision cross-fitted" in printed and "Where to look next" in printed
+
+
+def test_scores_of_another_manifest_are_not_shown_as_own(origin, tmp_path):
+    clone = origin.clone(tmp_path / "clone", shared_cache=True)
+    own = tmp_path / "my_rats"
+    own.mkdir()
+    (own / "sessions.csv").write_text("session\nF1D1\n")
+    clone.set({"data": {"root": str(own)}})
+    printed = clone.run("python", "-m", "rbc.report")
+    assert "grooming" not in printed and "another data set (simulated first tiny seed 20), not shown" in printed
+
+
+def test_the_ceiling_is_measured_by_hand(origin, tmp_path):
+    clone = origin.clone(tmp_path / "clone", shared_cache=True)
+    assert "ceiling, against the truth of 1 validation sessions: macro F1 0." in clone.run("python", "-m", "benchmarks.ceiling")
+    assert not clone.run("git", "status", "--porcelain") and not list((clone.folder / ".scratch").glob("ceiling-*"))

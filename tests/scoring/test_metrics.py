@@ -102,6 +102,8 @@ def test_rare_and_absent_behaviours_are_reported_and_not_averaged():
     assert board["behaviours"]["walk"] == dict.fromkeys(("f1", "precision", "recall", "ap"))
     assert board["behaviours"]["jump"]["f1"] > 0
     assert board["interval"] == {"low": None, "high": None}
+    precision = [row["ap"] for row in board["rows"]["behaviour"] if row["averaged"] and row["ap"] is not None]
+    assert board["ap"]["macro"] == (pytest.approx(np.mean(precision)) if precision else None)
 
 
 def test_perfect_decisions_score_one_everywhere():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbc.scoring.splits import LeakError, Ledger, assign, check_no_leak, merge, view
+from rbc.scoring.splits import LeakError, Ledger, assign, check_no_leak, merge, rungs, view
 
 ANIMALS = {"F1D1_indoor": "F1", "F1D2_indoor": "F1", "M1D1_indoor": "M1", "F5D1_indoor": "F5", "F6D1_indoor": "F6"}
 ROLES = assign(ANIMALS, "animal", ["F5"], ["F6"])
@@ -46,6 +46,25 @@ def test_every_wrong_name_is_listed_with_the_known_ones():
 def test_a_split_that_cannot_be_is_refused(by, validation, wanted):
     with pytest.raises(ValueError, match=wanted):
         assign(ANIMALS, by, validation, [])
+
+
+def test_the_three_rungs_are_a_new_session_a_new_day_and_a_new_animal():
+    days = {"F1a": "1", "F1b": "1", "F1c": "2", "F2a": "1", "F3a": "", "F3b": "4", "F4a": "1", "F4b": ""}
+    animals = {name: name[:2] for name in days}
+    found = rungs(["F1b", "F1c", "F2a", "F3b", "F4b"], ["F1a", "F3a", "F4a"], animals, days)
+    assert found == {
+        "F1b": "new_session",  # F1's day 1 is known
+        "F1c": "new_day",
+        "F2a": "new_animal",
+        "F3b": "new_session",  # F3's known day has no name, it may be day 4
+        "F4b": "new_session",
+    }
+
+
+def test_with_animals_held_out_every_scored_session_is_of_a_new_animal():
+    scored = [name for name, role in ROLES.items() if role != "train"]
+    training = [name for name, role in ROLES.items() if role == "train"]
+    assert set(rungs(scored, training, ANIMALS, dict.fromkeys(ANIMALS, "1")).values()) == {"new_animal"}
 
 
 @given(st.dictionaries(st.text("abc", min_size=1, max_size=3), st.sampled_from("PQRS"), min_size=4), st.data())
