@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.accuracy.budgets import budget
 from benchmarks.accuracy.datasets import Dataset, Fold
-from benchmarks.peers.lesson import Lesson
+from benchmarks.peers.training_data import TrainingData
 from rbc.experiment import ALIGNED, Experiment
 from rbc.features import session_features
 from rbc.params import changed, load, save
@@ -54,7 +54,7 @@ class Bench:
     def experiment(self) -> Experiment:
         return Experiment.open(load(self.folder / "params.yaml"), self.folder / ALIGNED)
 
-    def lesson(self, experiment: Experiment) -> tuple[Lesson, dict[str, np.ndarray]]:
+    def lesson(self, experiment: Experiment) -> tuple[TrainingData, dict[str, np.ndarray]]:
         """What a method other than ours learns from, and the features (T, F) of the sessions that it is asked about."""
         labels = {n: with_slack(y, *experiment.slack) for n, y in experiment.labels("train").items()}
         features = {n: session_features(s, experiment.recipe) for n, s in experiment.sessions.items()
@@ -62,7 +62,7 @@ class Bench:
         own = {n: x for n, x in features.items() if experiment.roles[n] == "train"}
         asked = {n: x for n, x in features.items() if n not in own}
         params = experiment.params
-        return Lesson(own, labels, experiment.animals, experiment.rate_hz, params.baselines.windows, params.seed), asked
+        return TrainingData(own, labels, experiment.animals, experiment.rate_hz, params.baselines.windows, params.seed), asked
 
 
 def labelled_minutes(experiment: Experiment) -> float:

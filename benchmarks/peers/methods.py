@@ -9,7 +9,7 @@ from benchmarks.peers.baselines import random_forest, validity_only
 from benchmarks.peers.cebra import cebra
 from benchmarks.peers.clusters import clusters
 from benchmarks.peers.gradient_boosting import gradient_boosting
-from benchmarks.peers.lesson import Lesson, Method, Said, Tracks
+from benchmarks.peers.training_data import TrainingData, Method, Predictions, Tracks
 from benchmarks.peers.tcn import tcn
 from benchmarks.peers.ts2vec import ts2vec
 
@@ -17,9 +17,9 @@ from benchmarks.peers.ts2vec import ts2vec
 def _threads_of_torch(method: Method) -> Method:
     """The method with as many threads of OpenMP and BLAS as torch takes: several may run side by side."""
     @wraps(method)
-    def limited(lesson: Lesson, held: Tracks) -> Said:
+    def limited(data: TrainingData, held: Tracks) -> Predictions:
         with threadpool_limits(torch.get_num_threads()):
-            return method(lesson, held)
+            return method(data, held)
 
     return limited
 
