@@ -1,6 +1,7 @@
 """What a file of ours imports, read from the source: on which other files of ours it depends."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,15 +17,26 @@ def find_module(name: str, root: Path = ROOT) -> str | None:
 
 def read_imports(file: str, root: Path = ROOT) -> set[str]:
     """Absolute dotted names that a file imports anywhere in it; `from a import b` gives both `a` and `a.b`."""
+    return set(_imports(root / file, changed_at(root / file)))
+
+
+def changed_at(path: Path) -> tuple[int, int]:
+    """When a file was last changed (ns), and its size: what was read of it holds until then."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
+
+
+@cache
+def _imports(path: Path, _: tuple[int, int]) -> frozenset[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse((root / file).read_text())):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                raise ValueError(f"{file}:{node.lineno}: relative import; write the whole name")
+                raise ValueError(f"{path}:{node.lineno}: relative import; write the whole name")
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+    return frozenset(names)
 
 
 def imported_files(file: str, root: Path = ROOT) -> set[str]:

@@ -13,7 +13,9 @@ from settings import script_uses
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # where this file is run as a script
 
-from benchmarks.imports import PACKAGES, UNTRACKED, find_module, import_closure, imported_files, read_imports  # noqa: E402, F401
+from benchmarks.imports import (  # noqa: E402, F401
+    PACKAGES, UNTRACKED, find_module, import_closure, imported_files, read_imports,
+)
 
 PIPELINES = ("dvc.yaml", "data/dvc.yaml", "benchmarks/dvc.yaml")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.peers.training_data import TrainingData, Predictions, Tracks
+from benchmarks.peers.training_data import Predictions, Tracks, TrainingData
 from rbc.scoring import baselines
 
 

@@ -11,7 +11,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 from benchmarks.peers.classifiers import classifiers
-from benchmarks.peers.training_data import TrainingData, Predictions, Predictor, Tracks, ensemble
+from benchmarks.peers.training_data import Predictions, Predictor, Tracks, TrainingData, ensemble
 from benchmarks.peers.scaling import fit_scaling
 from rbc.scoring.labels import PRESENT, scored_rows
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from benchmarks.peers.training_data import TrainingData, Predictor, Tracks
+from benchmarks.peers.training_data import Predictor, Tracks, TrainingData
 from rbc.scoring.forest import drawn_frames
 from rbc.scoring.labels import PRESENT
 

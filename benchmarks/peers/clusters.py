@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.mixture import GaussianMixture
 
-from benchmarks.peers.training_data import TrainingData, Predictions, Predictor, Tracks, ensemble
+from benchmarks.peers.training_data import Predictions, Predictor, Tracks, TrainingData, ensemble
 from benchmarks.peers.scaling import fit_scaling
 from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence
 

@@ -11,7 +11,7 @@ from sklearn.feature_selection import SelectFromModel, VarianceThreshold
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from benchmarks.peers.classifiers import classifiers
-from benchmarks.peers.training_data import TrainingData, Predictions, Tracks, ensemble
+from benchmarks.peers.training_data import Predictions, Tracks, TrainingData, ensemble
 from rbc.scoring.forest import window_features
 from rbc.scoring.labels import scored_rows
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from benchmarks.peers.training_data import TrainingData, Predictions, Predictor, Tracks, ensemble
+from benchmarks.peers.training_data import Predictions, Predictor, Tracks, TrainingData, ensemble
 from benchmarks.peers.scaling import fit_scaling
 from rbc.network.encoder import ConvBlock
 from rbc.scoring.labels import NOT_SCORED, PRESENT, scored_rows

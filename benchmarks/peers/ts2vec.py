@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from benchmarks.peers.classifiers import classifiers
-from benchmarks.peers.training_data import TrainingData, Predictions, Tracks, ensemble
+from benchmarks.peers.training_data import Predictions, Tracks, TrainingData, ensemble
 from benchmarks.peers.scaling import fit_scaling
 from rbc.learning.losses import hierarchical_contrastive_loss
 

@@ -13,7 +13,7 @@ from benchmarks.peers.scaling import fit_scaling
 from rbc.scoring.calibration import logit
 from rbc.scoring.metrics import average_precision
 
-LEARNT = "gradient_boosting", "tcn", "ts2vec", "clusters", "cebra"
+LEARNT = "raw_trees", "gradient_boosting", "tcn", "ts2vec", "clusters", "cebra"
 ANIMALS = {"a1": "A", "a2": "A", "b": "B", "c": "C", "held": "D", "blind": "E"}
 
 
