@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from benchmarks.accuracy.cells import Bench, Cell
 from benchmarks.accuracy.comparison import JUDGED
-from benchmarks.accuracy.datasets import DATASETS, prepare
+from benchmarks.accuracy.datasets import DATASETS, is_there, prepare
 from benchmarks.accuracy.folds import FOLDS
 from benchmarks.accuracy.judging import rows
 from benchmarks.accuracy.methods import OPTIONAL, PEERS, RBC, SCREENED, VARIANTS
@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0 once every cell asked for has its rows."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends at once, and with it whatever it has started
     chosen = _parsed(arguments)
+    if missing := [name for name in chosen.datasets if not is_there(name)]:
+        print(f"left out, for want of recordings: {', '.join(missing)}")
+        chosen.datasets = [name for name in chosen.datasets if name not in missing]
     path = chosen.work / "screen.json" if chosen.screen else RESULTS
     known, hashes = read_rows(path), todays_hashes()
     done = {fit_of(row) for row in fresh_rows(known, hashes)}

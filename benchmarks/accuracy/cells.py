@@ -12,6 +12,7 @@ from benchmarks.accuracy.datasets import Dataset
 from benchmarks.accuracy.folds import Fold
 from benchmarks.accuracy.methods import settings_of
 from benchmarks.accuracy.provenance import cells_hash
+from rbc.disk import remove
 from rbc.experiment import ALIGNED, Experiment
 from rbc.params import Params, changed, save
 from rbc.scoring.labels import minutes
@@ -58,8 +59,12 @@ class Bench:
         return Experiment.open(self.params(method), self.folder / ALIGNED)
 
     def workspace(self, method: str, key: str) -> Path:
-        """Folder in which the stages of rbc run, one for each hash of the method, with params.yaml and the sessions."""
-        folder = self.folder / f"{method.replace(' ', '_')}-{key}"
+        """Folder in which the stages of rbc run, for a hash of the method, with params.yaml and the sessions; folders of
+        other hashes of it are deleted."""
+        name = method.replace(" ", "_")
+        folder = self.folder / f"{name}-{key}"
+        for stale in set(self.folder.glob(f"{name}-*")) - {folder}:
+            remove(stale)
         if not (folder / ALIGNED).exists():
             (folder / ALIGNED).parent.mkdir(parents=True, exist_ok=True)
             (folder / ALIGNED).symlink_to(os.path.relpath(self.folder / ALIGNED, (folder / ALIGNED).parent))

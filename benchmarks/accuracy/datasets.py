@@ -26,6 +26,12 @@ def settings(name: str) -> Params:
     return changed(load(ROOT / "params.yaml"), DATASETS[name], {"compute": {"threads": 1}})
 
 
+def is_there(name: str) -> bool:
+    """Are there recordings, or are they simulated?"""
+    root = settings(name).data.root
+    return root == SIMULATED or (ROOT / root).exists()
+
+
 @dataclass(frozen=True)
 class Dataset:
     name: str

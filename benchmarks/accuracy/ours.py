@@ -44,12 +44,13 @@ def judged(folder: Path, sessions: Mapping[str, Session]) -> dict[tuple[str, str
     classifier = Classifier.load(train(folder))
     predictions = variants(classifier, sessions, adapt=True)
     found = {("both", "transductive"): predictions["adapted"], ("both", "inductive"): predictions["zero_shot"]}
-    for column, modality in enumerate(MODALITIES):
-        if all(s.valid[:, column].any() for s in sessions.values()):
-            found[modality, "transductive"] = predictions[modality]
-            if any(len(s) > minute(s) for s in sessions.values()):  # a shorter one would lose nothing
-                broken = {n: every_other_minute_without(s, modality) for n, s in sessions.items()}
-                found[half_gone(modality), "transductive"] = classifier.headline(broken, adapt=True)
+    measured = [m for column, m in enumerate(MODALITIES) if all(s.valid[:, column].any() for s in sessions.values())]
+    for modality in measured:
+        found[modality, "transductive"] = predictions[modality]
+        # of one modality nothing would be left, and a session shorter than a minute would lose nothing
+        if len(measured) > 1 and any(len(s) > minute(s) for s in sessions.values()):
+            broken = {n: every_other_minute_without(s, modality) for n, s in sessions.items()}
+            found[half_gone(modality), "transductive"] = classifier.headline(broken, adapt=True)
     return {how: [classifier.decision.score(n, s.animal, predicted[n], np.asarray(s.labels)) for n, s in sessions.items()]
             for how, predicted in found.items()}
 
