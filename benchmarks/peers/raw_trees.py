@@ -14,6 +14,7 @@ from benchmarks.peers.training_data import Predictions, Tracks, TrainingData, en
 from rbc.scoring.labels import scored_rows
 
 WINDOWS_S = 0.5, 1.6
+STEP_S = 0.04  # between predicted frames of held-out sessions: windows change little within it
 TREES, LEAF = 34, 4  # of each of the members of an ensemble; frames in a leaf
 
 
@@ -24,8 +25,10 @@ def raw_trees(data: TrainingData, held: Tracks) -> Predictions:
     halves = [max(round(window_s * data.rate_hz / 2), 1) for window_s in WINDOWS_S]
     tables = {name: window_table(data.features[name], halves, rows[name]) for name in rows}  # (N, F')
     cut = replace(data, labels={name: y[rows[name]] for name, y in data.labels.items()})
-    return ensemble(cut, tables, ((name, window_table(x, halves)) for name, x in held.items()),
-                    lambda part: classifiers(part, tables, _trees))
+    step = max(round(STEP_S * data.rate_hz), 1)
+    read = ((name, window_table(x, halves, np.arange(0, len(x), step))) for name, x in held.items())
+    predicted, out_of_fold = ensemble(cut, tables, read, lambda part: classifiers(part, tables, _trees))
+    return {name: np.repeat(p, step, axis=0)[: len(held[name])] for name, p in predicted.items()}, out_of_fold
 
 
 def window_table(x: np.ndarray, halves: list[int], rows: np.ndarray | None = None) -> np.ndarray:
