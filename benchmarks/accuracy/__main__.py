@@ -43,14 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"left out, for want of recordings: {', '.join(missing)}")
         chosen.datasets = [name for name in chosen.datasets if name not in missing]
     path = chosen.work / "screen.json" if chosen.screen else RESULTS
-    known, hashes = read_rows(path), todays_hashes()
-    done = {fit_of(row) for row in fresh_rows(known, hashes)}
+    known = read_rows(path)
+    done = {fit_of(row) for row in fresh_rows(known, todays_hashes())}
     todo = [fit for fit in asked_for(chosen) if fit not in done]
     minutes = sum(map(minutes_of(known + read_rows(RESULTS)), todo))
     print(f"{len(todo)} fits to make, roughly {minutes / 60 / chosen.jobs:.1f} hours, {chosen.jobs} at a time", flush=True)
     failed = _make(todo, path, chosen)
     known = read_rows(path)
-    fresh = fresh_rows(known, hashes)
+    fresh = fresh_rows(known, todays_hashes())  # code may have been edited meanwhile
     if chosen.screen:
         wanted = set(asked_for(chosen))
         own = [row for row in fresh if fit_of(row) in wanted]
@@ -96,13 +96,13 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     methods = (RBC, *PEERS, *VARIANTS)
     usual = [RBC, *(name for name in PEERS if name not in OPTIONAL)]
     parser.add_argument("--screen", action="store_true",
-                        help=f"one fold and draw of every data set with {JUDGED:.0%} of the labels: {', '.join(SCREENED)}")
+                        help=f"one fold and draw of every data set with {JUDGED:.0%}% of the labels: {', '.join(SCREENED)}")
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=list(DATASETS), metavar="NAME")
     parser.add_argument("--methods", nargs="+", choices=methods, metavar="NAME", help="; ".join(methods))
     parser.add_argument("--fractions", nargs="+", type=float, metavar="SHARE", help="of all labels")
     parser.add_argument("--folds", type=int, choices=range(1, FOLDS + 1), metavar="N",
                         help=f"the first so many of {FOLDS}; every labelled animal is held out in one of them")
-    parser.add_argument("--draws", type=int, metavar="N", help=f"of {JUDGED:.0%} of the labels, each with a seed of its own")
+    parser.add_argument("--draws", type=int, metavar="N", help=f"of {JUDGED:.0%}% of the labels, each with a seed of its own")
     parser.add_argument("--jobs", type=int, default=2, help="at a time, of one thread each")
     parser.add_argument("--work", type=Path, default=ROOT / ".scratch/accuracy")
     chosen = parser.parse_args(arguments)

@@ -16,7 +16,7 @@ CHANCE = (ALWAYS, "validity_only")
 PEERS = (ALWAYS, *METHODS)
 OPTIONAL = ("cebra",)  # needs a package that nothing else does
 SCREENED = (RBC, "raw_trees", "random_forest")
-USUAL_MINUTES = {RBC: 10.0, "tcn": 5.0, "cebra": 15.0, ALWAYS: 0.1}
+USUAL_MINUTES = {RBC: 5.0, "tcn": 5.0, "cebra": 15.0, ALWAYS: 0.1}
 """Of a fit that nobody has timed yet; 1.5 of methods that are not here."""
 STAGES = ("pretrain", "align_sessions", "finetune", "pseudo_label", "train_mlp")
 NOT_OF_RBC = {"data", "simulate", "align_data", "evaluate", "baselines", "ceiling", "embed"}

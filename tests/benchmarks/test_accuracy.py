@@ -105,6 +105,13 @@ def test_the_full_table_and_the_screen_ask_for_these_fits():
     assert screen == [(Cell(name, 0, 0, 0.1), method) for name in DATASETS for method in SCREENED]
 
 
+def test_the_commands_help_names_its_methods(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        _parsed(["--help"])
+    said = capsys.readouterr().out
+    assert "10% of the labels" in said and all(name in said for name in (*PEERS, "--screen", "rbc without mirror"))
+
+
 def test_a_verdict_takes_nine_cells():
     few = verdicts(headlines(ROWS)).set_index("score").loc["F1"]
     assert few[["peer", "cells", "verdict"]].tolist() == ["raw_trees", 3, "no verdict (3 of 9 cells)"]
