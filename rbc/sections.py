@@ -37,7 +37,7 @@ class Data(Section):
 
 
 class Simulate(Section):
-    world: Literal["first", "second"]
+    world: Literal["first", "second", "careful"]
     scale: Literal["tiny", "default", "large"]
     seed: int
 

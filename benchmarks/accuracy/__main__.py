@@ -1,12 +1,13 @@
-"""F1 on animals that no method has learnt from: rbc and what else there is, at several label budgets.
+"""AP and F1 on animals that no method has learnt from: rbc and what else there is, at several label budgets.
 
-`python -m benchmarks.accuracy` goes on where it was stopped: rows that are in metrics/accuracy.json are not made again
-(--again METHOD makes them again). What stages write lies below --work, in a folder of exactly this code and settings.
+`python -m benchmarks.accuracy` makes the full table: three folds with three draws of 10 % of the labels, and with one draw
+of 2 % and of all of them. `--screen` is one cell of each data set with few methods, printed and put aside.
+It goes on where it was stopped: rows that today's code, settings and recordings have made are not made again, stale ones
+are. What stages write lies below --work, in a folder of exactly this code and these settings.
 """
 
 import argparse
-import fcntl
-import json
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -16,87 +17,101 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks.accuracy import ours
 from benchmarks.accuracy.cells import Bench, Cell
-from benchmarks.accuracy.comparison import table
-from benchmarks.accuracy.datasets import DATASETS, ROOT, prepare
-from benchmarks.accuracy.judging import ALWAYS, rows
+from benchmarks.accuracy.comparison import JUDGED
+from benchmarks.accuracy.datasets import DATASETS, is_there, prepare
+from benchmarks.accuracy.folds import FOLDS
+from benchmarks.accuracy.judging import rows
+from benchmarks.accuracy.methods import OPTIONAL, PEERS, RBC, SCREENED, VARIANTS
 from benchmarks.accuracy.page import comparison_page
-from benchmarks.peers.methods import METHODS
-from rbc.outputs import write_json, write_text
+from benchmarks.accuracy.processes import die_with_parent
+from benchmarks.accuracy.records import (RESULTS, Fit, fit_of, fresh_rows, keep_rows, minutes_of, read_rows,
+                                         todays_hashes)
+from benchmarks.accuracy.tables import modalities_table, results_page
+from benchmarks.imports import ROOT
+from rbc.outputs import write_text
 
-RESULTS, TABLE = ROOT / "metrics/accuracy.json", ROOT / "benchmarks/results/accuracy.md"
-PAGE, LOCK = ROOT / "report/accuracy.html", ROOT / ".scratch/accuracy.lock"
-PEERS = (ALWAYS, *(name for name in METHODS if name != "cebra"))
+TABLE, PAGE = ROOT / "benchmarks/results/accuracy.md", ROOT / "report/accuracy.html"
+FRACTIONS = (0.02, JUDGED, 1.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 once every cell asked for has its rows."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends at once, and with it whatever it has started
     chosen = _parsed(arguments)
-    done = _read()
-    made = {(_cell(row), row["method"]) for row in done if row["method"] not in chosen.again}
-    cells = [Cell(*place) for place in product(chosen.datasets, range(chosen.folds), range(chosen.draws), chosen.fractions)]
-    todo = [(cell, method) for cell in cells for method in chosen.methods if (cell, method) not in made]
-    with ProcessPoolExecutor(chosen.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        names = list(dict.fromkeys(cell.dataset for cell, _ in todo))
-        datasets = dict(zip(names, pool.map(prepare, names, repeat(chosen.work)), strict=True))
-        folds = {name: dataset.folds(chosen.folds) for name, dataset in datasets.items()}
-        benches = {cell: Bench.of(cell, datasets[cell.dataset], folds[cell.dataset][cell.fold]) for cell, _ in todo}
-        failed = 0
-        with tqdm(total=len(todo), desc="accuracy", unit="fit") as bar:
-            for shares in (False, True):  # variants of rbc share what rbc's stages have written
-                part = [(cell, method) for cell, method in todo if (method in ours.VARIANTS) == shares]
-                jobs = {pool.submit(rows, benches[cell], method): (cell, method) for cell, method in part}
-                for job in as_completed(jobs):
-                    bar.update()
-                    if error := job.exception():  # one that fails must not take the hours of the others with it
-                        failed += 1
-                        bar.write(f"{jobs[job]}: {error!r}")
-                        continue
-                    done = _keep(jobs[job], job.result())
-    compared = table(done)
-    write_text(TABLE, compared)
-    if done:
-        write_text(PAGE, comparison_page(done))
-    print(compared, PAGE, sep="\n")
+    if missing := [name for name in chosen.datasets if not is_there(name)]:
+        print(f"left out, for want of recordings: {', '.join(missing)}")
+        chosen.datasets = [name for name in chosen.datasets if name not in missing]
+    path = chosen.work / "screen.json" if chosen.screen else RESULTS
+    known = read_rows(path)
+    done = {fit_of(row) for row in fresh_rows(known, todays_hashes())}
+    todo = [fit for fit in asked_for(chosen) if fit not in done]
+    minutes = sum(map(minutes_of(known + read_rows(RESULTS)), todo))
+    print(f"{len(todo)} fits to make, roughly {minutes / 60 / chosen.jobs:.1f} hours, {chosen.jobs} at a time", flush=True)
+    failed = _make(todo, path, chosen)
+    known = read_rows(path)
+    fresh = fresh_rows(known, todays_hashes())  # code may have been edited meanwhile
+    if chosen.screen:
+        wanted = set(asked_for(chosen))
+        own = [row for row in fresh if fit_of(row) in wanted]
+        print(modalities_table(own, chosen.methods) if own else "No rows.")
+    else:
+        write_text(TABLE, results_page(fresh, len(known) - len(fresh)))
+        if fresh:
+            write_text(PAGE, comparison_page(fresh))
+        print(TABLE.read_text(), PAGE, sep="\n")
     return int(failed > 0)
 
 
-def _read() -> list[dict]:
-    return json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+def asked_for(chosen: argparse.Namespace) -> list[Fit]:
+    """Methods on cells; only the budget of the verdicts has more than one draw."""
+    cells = [Cell(*place) for place in product(chosen.datasets, range(chosen.folds), range(chosen.draws), chosen.fractions)]
+    return [(cell, method) for cell in cells if cell.draw == 0 or cell.fraction == JUDGED for method in chosen.methods]
 
 
-def _keep(made: tuple[Cell, str], new: list[dict]) -> list[dict]:
-    """All rows, those of one fit new; another benchmark may have written its own since."""
-    LOCK.parent.mkdir(exist_ok=True)
-    with LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = sorted([row for row in _read() if (_cell(row), row["method"]) != made] + new, key=_place)
-        write_json(RESULTS, {"rows": done})
-    return done
-
-
-def _cell(row: dict) -> Cell:
-    return Cell(row["dataset"], row["fold"], row["draw"], row["label_fraction"])
-
-
-def _place(row: dict) -> tuple:
-    return row["dataset"], row["label_fraction"], row["method"], row["fold"], row["draw"], row["modalities"], row["mode"]
+def _make(todo: Sequence[Fit], path: Path, chosen: argparse.Namespace) -> int:
+    """Make the rows of fits and keep them; how many failed."""
+    failed = 0
+    with ProcessPoolExecutor(chosen.jobs, mp_context=get_context("spawn"), initializer=die_with_parent,
+                             max_tasks_per_child=1) as pool:
+        names = list(dict.fromkeys(cell.dataset for cell, _ in todo))
+        datasets = dict(zip(names, pool.map(prepare, names, repeat(chosen.work)), strict=True))
+        folds = {name: dataset.folds() for name, dataset in datasets.items()}
+        benches = {cell: Bench.of(cell, datasets[cell.dataset], folds[cell.dataset][cell.fold]) for cell, _ in todo}
+        jobs = {pool.submit(rows, benches[cell], method): (cell, method) for cell, method in todo}
+        with tqdm(total=len(todo), desc="accuracy", unit="fit") as bar:
+            for job in as_completed(jobs):
+                bar.update()
+                if error := job.exception():  # one that fails must not take the hours of the others with it
+                    failed += 1
+                    bar.write(f"{jobs[job]}: {error!r}")
+                else:
+                    keep_rows(path, job.result())
+    return failed
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("benchmarks.accuracy", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    methods = (ours.WHOLE, *PEERS, "cebra", *ours.VARIANTS)
+    parser = argparse.ArgumentParser("benchmarks.accuracy", description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
+    methods = (RBC, *PEERS, *VARIANTS)
+    usual = [RBC, *(name for name in PEERS if name not in OPTIONAL)]
+    parser.add_argument("--screen", action="store_true",
+                        help=f"one fold and draw of every data set with {JUDGED:.0%}% of the labels: {', '.join(SCREENED)}")
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=list(DATASETS), metavar="NAME")
-    parser.add_argument("--methods", nargs="+", choices=methods, default=[ours.WHOLE, *PEERS], metavar="NAME",
-                        help="; ".join(methods))
-    parser.add_argument("--fractions", nargs="+", type=float, default=[0.1], metavar="SHARE", help="of all labels")
-    parser.add_argument("--folds", type=int, default=3, help="every labelled animal is held out in one of them")
-    parser.add_argument("--draws", type=int, default=1, help="of labels, each with a seed of its own")
+    parser.add_argument("--methods", nargs="+", choices=methods, metavar="NAME", help="; ".join(methods))
+    parser.add_argument("--fractions", nargs="+", type=float, metavar="SHARE", help="of all labels")
+    parser.add_argument("--folds", type=int, choices=range(1, FOLDS + 1), metavar="N",
+                        help=f"the first so many of {FOLDS}; every labelled animal is held out in one of them")
+    parser.add_argument("--draws", type=int, metavar="N", help=f"of {JUDGED:.0%}% of the labels, each with a seed of its own")
     parser.add_argument("--jobs", type=int, default=2, help="at a time, of one thread each")
-    parser.add_argument("--again", nargs="+", choices=methods, default=[], metavar="NAME")
     parser.add_argument("--work", type=Path, default=ROOT / ".scratch/accuracy")
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    usually = (list(SCREENED), [JUDGED], 1, 1) if chosen.screen else (usual, list(FRACTIONS), FOLDS, 3)
+    for name, value in zip(("methods", "fractions", "folds", "draws"), usually, strict=True):
+        if getattr(chosen, name) is None:
+            setattr(chosen, name, value)
+    chosen.work = chosen.work.resolve()
+    return chosen
 
 
 if __name__ == "__main__":

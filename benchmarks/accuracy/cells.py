@@ -1,5 +1,4 @@
-"""A cell of the grid: one data set, fold, draw and label budget; the workspace in which the stages run on it, and what
-other methods learn from there."""
+"""A cell of the grid: one data set, fold, draw and label budget, with the aligned sessions as methods get them there."""
 
 import os
 from collections.abc import Mapping
@@ -9,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.accuracy.budgets import budget
-from benchmarks.accuracy.datasets import Dataset, Fold
-from benchmarks.peers.lesson import Lesson
+from benchmarks.accuracy.datasets import Dataset
+from benchmarks.accuracy.folds import Fold
+from benchmarks.accuracy.methods import settings_of
+from benchmarks.accuracy.provenance import cells_hash
+from rbc.disk import remove
 from rbc.experiment import ALIGNED, Experiment
-from rbc.features import session_features
-from rbc.params import changed, load, save
-from rbc.scoring.labels import minutes, with_slack
+from rbc.params import Params, changed, save
+from rbc.scoring.labels import minutes
 
 PIECE_S = 2.0  # nobody annotates less at a time
 
@@ -37,32 +38,38 @@ class Bench:
 
     cell: Cell
     dataset: Dataset
+    fold: Fold
     folder: Path
+    """Holds data/align_data: sessions with the cell's labels, the held-out ones whole, those that stay closed left out."""
 
     @classmethod
     def of(cls, cell: Cell, dataset: Dataset, fold: Fold) -> "Bench":
-        """The cell's workspace: params.yaml with its split, aligned sessions with its labels, the held-out ones whole
-        and those that stay closed left out."""
-        folder = dataset.folder / cell.name
+        folder = dataset.folder / f"cells-{cells_hash(dataset.params)}" / cell.name
         if not (folder / ALIGNED).exists():
-            params = dataset.params
-            split = {"by": params.split.by, "validation": list(fold.validation), "test": list(fold.held)}
-            save(changed(params, {"split": split, "seed": params.seed + cell.draw}), folder / "params.yaml")
             _link_sessions(folder / ALIGNED, dataset, fold, cell)
-        return cls(cell, dataset, folder)
+        return cls(cell, dataset, fold, folder)
 
-    def experiment(self) -> Experiment:
-        return Experiment.open(load(self.folder / "params.yaml"), self.folder / ALIGNED)
+    def params(self, method: str) -> Params:
+        """Settings of a method here: with the cell's split, and a seed of its own for each draw."""
+        params = settings_of(self.dataset.params, method)
+        split = {"by": params.split.by, "validation": list(self.fold.validation), "test": list(self.fold.held)}
+        return changed(params, {"split": split, "seed": params.seed + self.cell.draw})
 
-    def lesson(self, experiment: Experiment) -> tuple[Lesson, dict[str, np.ndarray]]:
-        """What a method other than ours learns from, and the features (T, F) of the sessions that it is asked about."""
-        labels = {n: with_slack(y, *experiment.slack) for n, y in experiment.labels("train").items()}
-        features = {n: session_features(s, experiment.recipe) for n, s in experiment.sessions.items()
-                    if experiment.roles[n] == "train" or (s.labels >= 0).any()}
-        own = {n: x for n, x in features.items() if experiment.roles[n] == "train"}
-        asked = {n: x for n, x in features.items() if n not in own}
-        params = experiment.params
-        return Lesson(own, labels, experiment.animals, experiment.rate_hz, params.baselines.windows, params.seed), asked
+    def experiment(self, method: str) -> Experiment:
+        return Experiment.open(self.params(method), self.folder / ALIGNED)
+
+    def workspace(self, method: str, key: str) -> Path:
+        """Folder in which the stages of rbc run, for a hash of the method, with params.yaml and the sessions; folders of
+        other hashes of it are deleted."""
+        name = method.replace(" ", "_")
+        folder = self.folder / f"{name}-{key}"
+        for stale in set(self.folder.glob(f"{name}-*")) - {folder}:
+            remove(stale)
+        if not (folder / ALIGNED).exists():
+            (folder / ALIGNED).parent.mkdir(parents=True, exist_ok=True)
+            (folder / ALIGNED).symlink_to(os.path.relpath(self.folder / ALIGNED, (folder / ALIGNED).parent))
+        save(self.params(method), folder / "params.yaml")
+        return folder
 
 
 def labelled_minutes(experiment: Experiment) -> float:
@@ -71,8 +78,8 @@ def labelled_minutes(experiment: Experiment) -> float:
 
 
 def _link_sessions(place: Path, dataset: Dataset, fold: Fold, cell: Cell) -> None:
-    roles, groups = dataset.roles_and_groups()
-    wanted = [n for n in groups if roles[n] != "test"]
+    splits, groups = dataset.splits_and_groups()
+    wanted = [n for n in groups if splits[n] != "test"]
     labels = {n: np.load(dataset.aligned / n / "labels.npy") for n in wanted}
     rate_hz = dataset.params.align_data.rate_hz
     kept = labels | _budgeted(labels, groups, fold, cell, round(PIECE_S * rate_hz))

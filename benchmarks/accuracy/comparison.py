@@ -6,19 +6,28 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from benchmarks.accuracy.ours import VARIANTS, WHOLE, half_gone
-from rbc.recordings.session import MODALITIES
+from benchmarks.accuracy.methods import CHANCE, RBC, VARIANTS
 
+SCORES = {"AP": "mean_average_precision", "F1": "macro_f1"}
 KEY = ["dataset", "label_fraction"]
 PAIR = ["fold", "draw"]
-CHANCE = ("always_present", "validity_only")
+JUDGED = 0.1
+"""The share of the labels at which a verdict is given."""
+CELLS = 9
+"""How many cells a verdict takes: three folds, three draws of labels each."""
+
+
+def used_mode(rows: Sequence[dict]) -> pd.DataFrame:
+    """The rows in the mode in which each method is used: rbc adapts to each recording, its peers do not."""
+    found = pd.DataFrame(rows)
+    ours = found["method"].isin([RBC, *VARIANTS])
+    return found[found["mode"] == np.where(ours, "transductive", "inductive")]
 
 
 def headlines(rows: Sequence[dict]) -> pd.DataFrame:
     """A row per cell and method: with both modalities, in the mode in which the method is used."""
-    found = pd.DataFrame(rows)
-    ours = found["method"].isin([WHOLE, *VARIANTS])
-    return found[(found["modalities"] == "both") & (found["mode"] == np.where(ours, "transductive", "inductive"))]
+    found = used_mode(rows)
+    return found[found["modalities"] == "both"]
 
 
 def interval(difference: np.ndarray) -> tuple[float, float, float]:
@@ -30,46 +39,84 @@ def interval(difference: np.ndarray) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def paired(heads: pd.DataFrame) -> pd.DataFrame:
-    """rbc against the peer that is best on average, by data set and budget: its name, cells that both have, mean
-    difference of macro F1, low and high of its 95 % interval."""
+def verdicts(heads: pd.DataFrame) -> pd.DataFrame:
+    """rbc against the best peer with JUDGED of the labels, by data set and score: the peer's name, cells that both have,
+    mean difference, low and high of its 95 % interval, and the verdict: ahead, behind, no difference, or none."""
     found = []
-    for key, wide in _wide(heads, "method"):
-        if WHOLE not in wide:
+    for dataset, score, wide in _judged(heads):
+        peer = best_peer(wide)
+        if peer:
+            row = _difference(wide, RBC, peer)
+            found.append({"dataset": dataset, "score": score, "peer": peer, **row, "verdict": _verdict(row)})
+    return pd.DataFrame(found, columns=["dataset", "score", "peer", "cells", "difference", "low", "high", "verdict"])
+
+
+def _verdict(row: dict) -> str:
+    if row["cells"] < CELLS:
+        return f"no verdict ({row['cells']} of {CELLS} cells)"
+    return "ahead" if row["low"] > 0 else "behind" if row["high"] < 0 else "no difference shown"
+
+
+def best_peer(wide: pd.DataFrame) -> str | None:
+    """The peer that rbc is least ahead of, on average over the cells that it shares with it, of scores with a row per cell
+    and a column per method; None without any."""
+    peers = [m for m in wide if m not in (RBC, *VARIANTS, *CHANCE)]
+    ahead = {m: (wide[RBC] - wide[m]).mean() for m in peers if RBC in wide}
+    shared = {m: mean for m, mean in ahead.items() if np.isfinite(mean)}
+    return min(shared, key=shared.get) if shared else None
+
+
+def label_factors(heads: pd.DataFrame) -> pd.DataFrame:
+    """How many times more labels the best peer needs for the score that rbc has with JUDGED of them, by data set and
+    score: read off the peer's own mean learning curve."""
+    found = []
+    for dataset, score, wide in _judged(heads):
+        peer = best_peer(wide)
+        if not peer:
             continue
-        wide = wide[wide[WHOLE].notna()]
-        peers = wide.drop(columns=[m for m in wide if m in (WHOLE, *VARIANTS, *CHANCE)]).dropna(axis=1)
-        if not peers.empty:
-            best = peers.mean().idxmax()
-            found.append({**key, "peer": best, **_difference(wide, WHOLE, best)})
-    return _table(found, "peer")
+        shared = wide[[RBC, peer]].dropna()
+        own = heads[(heads["dataset"] == dataset) & (heads["method"] == peer)]
+        curve = own.groupby("label_fraction")[["labelled_minutes", SCORES[score]]].mean()
+        curve.loc[JUDGED, SCORES[score]] = shared[peer].mean()
+        found.append({"dataset": dataset, "score": score, "peer": peer, "factor": label_factor(
+            curve["labelled_minutes"].to_numpy(), curve[SCORES[score]].to_numpy(),
+            int(curve.index.get_loc(JUDGED)), shared[RBC].mean())})
+    return pd.DataFrame(found, columns=["dataset", "score", "peer", "factor"])
+
+
+def label_factor(minutes: np.ndarray, score: np.ndarray, judged: int, target: float) -> str:
+    """Minutes at which a learning curve, scores (B,) at rising labelled minutes (B,), reaches the target, over those of
+    the budget `judged`; straight between budgets against the logarithm of minutes. `< 1` where the curve is there at that
+    budget, `> x` where it does not get there within the labels that there are, x times as many."""
+    if score[judged] >= target:
+        return "< 1"
+    for i in range(judged + 1, len(score)):
+        if score[i] >= target:
+            share = (target - score[i - 1]) / (score[i] - score[i - 1])
+            log = np.log(minutes[i - 1]) + share * np.log(minutes[i] / minutes[i - 1])
+            return f"{np.exp(log) / minutes[judged]:.1f}"
+    return f"> {minutes[-1] / minutes[judged]:.0f}"
 
 
 def by_part(heads: pd.DataFrame) -> pd.DataFrame:
-    """What each part is worth: rbc less rbc without it, or with one that is off, paired, by data set and budget."""
-    return _table([{**key, "method": method, **_difference(wide, WHOLE, method)}
-                   for key, wide in _wide(heads, "method") for method in VARIANTS if {WHOLE, method} <= {*wide}],
-                  "method")
+    """What each part is worth: rbc less its variants, paired, by data set, budget and score."""
+    found = [{**key, "method": method, "score": score, **_difference(wide, RBC, method)}
+             for score in SCORES for key, wide in _wide(heads, score) for method in VARIANTS if {RBC, method} <= {*wide}]
+    return pd.DataFrame(found, columns=[*KEY, "method", "score", "cells", "difference", "low", "high"])
 
 
-def fusion(rows: Sequence[dict]) -> pd.DataFrame:
-    """rbc with both modalities less the one of them that is better alone on average, and with one of them gone half the
-    time less the other alone; paired, in the cells in which no session has never had one of them."""
-    ours = pd.DataFrame([row for row in rows if row["method"] == WHOLE and row["mode"] == "transductive"])
-    found = []
-    for key, wide in _wide(ours, "modalities") if len(ours) else ():
-        if {*MODALITIES} <= {*wide}:
-            pairs = {"both": wide[[*MODALITIES]].mean().idxmax()}
-            pairs |= {half_gone(lost): kept for lost, kept in zip(MODALITIES, reversed(MODALITIES), strict=True)}
-            found += [{**key, "modalities": with_both, "alone": alone, **_difference(wide, with_both, alone)}
-                      for with_both, alone in pairs.items() if with_both in wide]
-    return _table(found, "modalities", "alone")
+def _judged(heads: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Data set, score and its values in the cells that a verdict is given on, of data sets that rbc has rows of."""
+    at_budget = heads[heads["label_fraction"] == JUDGED]
+    found = [(key["dataset"], score, wide) for score in SCORES for key, wide in _wide(at_budget, score) if RBC in wide]
+    yield from sorted(found, key=lambda of: of[0])
 
 
-def _wide(rows: pd.DataFrame, by: str) -> Iterator[tuple[dict, pd.DataFrame]]:
-    """Data set and budget, and their macro F1 with a row per fold and draw and a column per value of `by`."""
+def _wide(rows: pd.DataFrame, score: str) -> Iterator[tuple[dict, pd.DataFrame]]:
+    """Data set and budget, and their scores with a row per fold and draw and a column per method."""
     for key, part in rows.groupby(KEY):
-        yield dict(zip(KEY, key, strict=True)), part.pivot_table(index=PAIR, columns=by, values="macro_f1")
+        wide = part.assign(value=part[SCORES[score]].astype(float)).pivot_table(index=PAIR, columns="method", values="value")
+        yield dict(zip(KEY, key, strict=True)), wide
 
 
 def _difference(wide: pd.DataFrame, one: str, other: str) -> dict:
@@ -77,45 +124,3 @@ def _difference(wide: pd.DataFrame, one: str, other: str) -> dict:
     both = wide[[one, other]].dropna()
     mean, low, high = interval((both[one] - both[other]).to_numpy())
     return {"cells": len(both), "difference": mean, "low": low, "high": high}
-
-
-def _table(rows: list[dict], *names: str) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=[*KEY, *names, "cells", "difference", "low", "high"])
-
-
-def table(rows: Sequence[dict]) -> str:
-    """Markdown: macro F1 of each method by data set and budget, then the paired differences."""
-    if not rows:
-        return "No rows.\n"
-    heads = headlines(rows)
-    mean = heads.pivot_table(index=KEY, columns="method", values="macro_f1")
-    minutes = heads.groupby(KEY)["labelled_minutes"].agg(["min", "max"])
-    cells = heads[heads["method"] == WHOLE].groupby(KEY).size()
-    order = [WHOLE, *mean.drop(columns=WHOLE, errors="ignore").mean().sort_values(ascending=False).index]
-    lines = ["Macro F1 on held-out animals, mean over folds and draws.", ""]
-    lines += _head(["data", "labels", "minutes", "cells of rbc", *(m for m in order if m in mean)])
-    for key, row in mean.iterrows():
-        span = "{min:.1f}–{max:.1f}".format(**minutes.loc[key])
-        scores = [f"{row[m]:.3f}" if np.isfinite(row[m]) else "–" for m in order if m in mean]
-        lines.append(_line([key[0], f"{key[1]:.0%}", span, str(cells.get(key, 0)), *scores]))
-    for title, differences in {
-        "rbc less the best peer": paired(heads), "rbc less rbc without a part, or with one that is off": by_part(heads),
-        "Both modalities less one of them alone": fusion(rows),
-    }.items():
-        if len(differences):
-            lines += ["", f"{title}, macro F1, paired by fold and draw, 95 % interval (Student's t).", ""]
-            lines += _head([c for c in differences if c not in ("low", "high")] + ["95 %"])
-            for row in differences.to_dict("records"):
-                low, high = row.pop("low"), row.pop("high")
-                lines.append(_line([f"{row.pop('dataset')}", f"{row.pop('label_fraction'):.0%}",
-                                    *(f"{v:+.3f}" if isinstance(v, float) else str(v) for v in row.values()),
-                                    "–" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}"]))
-    return "\n".join(lines) + "\n"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _head(cells: Sequence[str]) -> list[str]:
-    return [_line(cells), "|" + "---|" * len(cells)]

@@ -1,11 +1,10 @@
 """How many labels are enough: F1 on unseen animals against labelled minutes, and what the next ten minutes are worth.
 
-`python -m benchmarks.accuracy.learning_curve --dataset NAME --page FILE` draws the rows of rbc in metrics/accuracy.json;
-`python -m benchmarks.accuracy --methods rbc --fractions 0.05 0.1 0.2 0.5 1` makes them.
+`python -m benchmarks.accuracy.learning_curve --dataset NAME --page FILE` draws the fresh rows of rbc in
+metrics/accuracy.json; `python -m benchmarks.accuracy --methods rbc --fractions 0.05 0.1 0.2 0.5 1` makes them.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +15,11 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from benchmarks.accuracy.comparison import headlines
-from benchmarks.accuracy.datasets import DATASETS, ROOT
-from benchmarks.accuracy.ours import WHOLE
+from benchmarks.accuracy.datasets import DATASETS
+from benchmarks.accuracy.methods import RBC
 from benchmarks.accuracy.page import MINUTES
+from benchmarks.accuracy.records import fresh_rows, read_rows, todays_hashes
+from benchmarks.imports import ROOT
 from rbc.figures.palette import palette
 from rbc.outputs import write_text
 
@@ -31,7 +32,7 @@ CELL = ["fold", "draw", "label_fraction"]
 def curve(rows: Sequence[dict], dataset: str) -> pd.DataFrame:
     """F1 by cell: columns CELL, minutes, MACRO and one per behaviour; one row per fold, draw and budget."""
     heads = headlines(rows)
-    own = heads[(heads["method"] == WHOLE) & (heads["dataset"] == dataset)]
+    own = heads[(heads["method"] == RBC) & (heads["dataset"] == dataset)]
     scores = pd.DataFrame(list(own["behaviours"]), index=own.index).astype(float)
     return pd.concat([own[CELL], own["labelled_minutes"].rename("minutes"),
                       own["macro_f1"].rename(MACRO), scores], axis=1).sort_values("minutes")
@@ -92,7 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dataset", choices=DATASETS, default="first_world")
     parser.add_argument("--page", type=Path, default=ROOT / "report/learning_curve.html")
     chosen = parser.parse_args(arguments)
-    rows = json.loads((ROOT / "metrics/accuracy.json").read_text())["rows"]
+    rows = [row for row in fresh_rows(read_rows(), todays_hashes())
+            if row["dataset"] == chosen.dataset and row["method"] == RBC]
+    if not rows:
+        parser.error(f"metrics/accuracy.json has no fresh rows of rbc on {chosen.dataset}")
     write_text(chosen.page, learning_page(rows, chosen.dataset))
     print(chosen.page)
     return 0

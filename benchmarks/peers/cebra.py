@@ -11,7 +11,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 from benchmarks.peers.classifiers import classifiers
-from benchmarks.peers.lesson import Lesson, Said, Speaker, Tracks, ensemble
+from benchmarks.peers.training_data import Predictions, Predictor, Tracks, TrainingData, ensemble
 from benchmarks.peers.scaling import fit_scaling
 from rbc.scoring.labels import PRESENT, scored_rows
 
@@ -20,27 +20,27 @@ SETTINGS = {"model_architecture": "offset10-model", "output_dimension": 32, "bat
 NEIGHBOURS = 25
 
 
-def cebra(lesson: Lesson, held: Tracks) -> Said:
+def cebra(data: TrainingData, held: Tracks) -> Predictions:
     """Probabilities by an ensemble of nearest neighbours in CEBRA's embedding, whose positive pairs show the same
     behaviours. Raises ImportError, with what to install, where the package is not there."""
     try:
         from cebra import CEBRA  # an extra: nothing else needs it
     except ImportError:
         raise ImportError("the peer `cebra` needs the package of that name: pip install cebra") from None
-    scaled = fit_scaling(lesson.features)
-    tables = {name: scaled(lesson.features[name]) for name in lesson.labels}
-    return ensemble(lesson, tables, ((name, scaled(x)) for name, x in held.items()),
+    scaled = fit_scaling(data.features)
+    tables = {name: scaled(data.features[name]) for name in data.labels}
+    return ensemble(data, tables, ((name, scaled(x)) for name, x in held.items()),
                     lambda part: _neighbours(part, tables, partial(CEBRA, **SETTINGS)))
 
 
-def _neighbours(lesson: Lesson, tables: Tracks, make) -> Speaker:
-    rows = {name: np.flatnonzero(scored_rows(y)) for name, y in lesson.labels.items()}
+def _neighbours(data: TrainingData, tables: Tracks, make) -> Predictor:
+    rows = {name: np.flatnonzero(scored_rows(y)) for name, y in data.labels.items()}
     x = np.concatenate([tables[name][rows[name]] for name in rows])  # (N, F + 1)
-    present = np.concatenate([lesson.labels[name][rows[name]] == PRESENT for name in rows])
+    present = np.concatenate([data.labels[name][rows[name]] == PRESENT for name in rows])
     _, together = np.unique(present, axis=0, return_inverse=True)  # CEBRA takes one discrete label a frame
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(lesson.seed)
+        torch.manual_seed(data.seed)
         embedding = make().fit(x, together.ravel().astype(int))
     embedded = {name: embedding.transform(tables[name]) for name in rows}
-    speak = classifiers(lesson, embedded, lambda seed: KNeighborsClassifier(NEIGHBOURS, weights="distance"))
-    return lambda x: speak(embedding.transform(x))
+    predict = classifiers(data, embedded, lambda seed: KNeighborsClassifier(NEIGHBOURS, weights="distance"))
+    return lambda x: predict(embedding.transform(x))

@@ -11,7 +11,7 @@ from sklearn.feature_selection import SelectFromModel, VarianceThreshold
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from benchmarks.peers.classifiers import classifiers
-from benchmarks.peers.lesson import Lesson, Said, Tracks, ensemble
+from benchmarks.peers.training_data import Predictions, Tracks, TrainingData, ensemble
 from rbc.scoring.forest import window_features
 from rbc.scoring.labels import scored_rows
 
@@ -19,13 +19,13 @@ COLUMNS = 120  # of window features, the ones that a small forest splits by most
 TREES = 100
 
 
-def gradient_boosting(lesson: Lesson, held: Tracks) -> Said:
+def gradient_boosting(data: TrainingData, held: Tracks) -> Predictions:
     """Probabilities by an ensemble of boosted trees on `rbc.scoring.forest.window_features`. Classes are balanced by
     the frames that are drawn, without weights, with which scikit-learn takes five times as long."""
-    rows = {name: np.flatnonzero(scored_rows(y)) for name, y in lesson.labels.items()}
-    tables = {name: window_features(lesson.features[name], lesson.windows, rows[name]) for name in rows}  # (N, F')
-    cut = replace(lesson, labels={name: y[rows[name]] for name, y in lesson.labels.items()})
-    return ensemble(cut, tables, ((name, window_features(x, lesson.windows)) for name, x in held.items()),
+    rows = {name: np.flatnonzero(scored_rows(y)) for name, y in data.labels.items()}
+    tables = {name: window_features(data.features[name], data.windows, rows[name]) for name in rows}  # (N, F')
+    cut = replace(data, labels={name: y[rows[name]] for name, y in data.labels.items()})
+    return ensemble(cut, tables, ((name, window_features(x, data.windows)) for name, x in held.items()),
                     lambda part: classifiers(part, tables, _boosting))
 
 

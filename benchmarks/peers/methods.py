@@ -1,7 +1,8 @@
-"""What rbc is compared with, by name."""
+"""What rbc is compared with, by name, and what each of them reads."""
 
 from functools import wraps
 
+import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
@@ -9,21 +10,33 @@ from benchmarks.peers.baselines import random_forest, validity_only
 from benchmarks.peers.cebra import cebra
 from benchmarks.peers.clusters import clusters
 from benchmarks.peers.gradient_boosting import gradient_boosting
-from benchmarks.peers.lesson import Lesson, Method, Said, Tracks
+from benchmarks.peers.raw_channels import raw_channels
+from benchmarks.peers.raw_trees import raw_trees
 from benchmarks.peers.tcn import tcn
+from benchmarks.peers.training_data import Method, Predictions, Tracks, TrainingData
 from benchmarks.peers.ts2vec import ts2vec
+from rbc.features import session_features
+from rbc.recordings.session import Session
+from rbc.signals import Recipe
 
 
 def _threads_of_torch(method: Method) -> Method:
     """The method with as many threads of OpenMP and BLAS as torch takes: several may run side by side."""
     @wraps(method)
-    def limited(lesson: Lesson, held: Tracks) -> Said:
+    def limited(data: TrainingData, held: Tracks) -> Predictions:
         with threadpool_limits(torch.get_num_threads()):
-            return method(lesson, held)
+            return method(data, held)
 
     return limited
 
 
 METHODS: dict[str, Method] = {method.__name__: _threads_of_torch(method) for method in (
-    validity_only, random_forest, gradient_boosting, tcn, ts2vec, clusters, cebra,
+    validity_only, raw_trees, random_forest, gradient_boosting, tcn, ts2vec, clusters, cebra,
 )}
+
+
+def inputs(method: str, session: Session, recipe: Recipe) -> dict[str, np.ndarray]:
+    """What a method reads of a session, (T, F) f4, NaN where missing, by the modalities that it is scored with."""
+    if method == "raw_trees":
+        return raw_channels(session, recipe)
+    return {"both": session_features(session, recipe)}

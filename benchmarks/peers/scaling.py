@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.peers.lesson import Tracks
+from benchmarks.peers.training_data import Tracks
 
 FURTHEST = 10.0  # standard deviations
 LEAST = 1e-3  # standard deviation of a feature that hardly moves

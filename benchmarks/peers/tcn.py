@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from benchmarks.peers.lesson import Lesson, Said, Speaker, Tracks, ensemble
+from benchmarks.peers.training_data import Predictions, Predictor, Tracks, TrainingData, ensemble
 from benchmarks.peers.scaling import fit_scaling
 from rbc.network.encoder import ConvBlock
 from rbc.scoring.labels import NOT_SCORED, PRESENT, scored_rows
@@ -51,18 +51,18 @@ def stages_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return wrong + SMOOTHING * steps.square().mean()
 
 
-def tcn(lesson: Lesson, held: Tracks) -> Said:
+def tcn(data: TrainingData, held: Tracks) -> Predictions:
     """Probabilities by an ensemble of multi-stage networks on standardised features."""
-    scaled = fit_scaling(lesson.features)
-    tables = {name: scaled(lesson.features[name]) for name in lesson.labels}
-    return ensemble(lesson, tables, ((name, scaled(x)) for name, x in held.items()),
+    scaled = fit_scaling(data.features)
+    tables = {name: scaled(data.features[name]) for name in data.labels}
+    return ensemble(data, tables, ((name, scaled(x)) for name, x in held.items()),
                     lambda part: _network(part, tables))
 
 
-def _network(lesson: Lesson, tables: Tracks) -> Speaker:
-    rng, crops = np.random.default_rng(lesson.seed), Crops(lesson.labels, tables)
+def _network(data: TrainingData, tables: Tracks) -> Predictor:
+    rng, crops = np.random.default_rng(data.seed), Crops(data.labels, tables)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(lesson.seed)  # weights and dropout know only the global one
+        torch.manual_seed(data.seed)  # weights and dropout know only the global one
         network = MultiStageNetwork(crops.x[0].shape[1], crops.labels[0].shape[1])
         optimiser = torch.optim.AdamW(network.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LR, total_steps=STEPS, pct_start=0.1)
@@ -77,24 +77,24 @@ def _network(lesson: Lesson, tables: Tracks) -> Speaker:
     network.eval()
 
     @torch.no_grad()
-    def speak(x: np.ndarray) -> np.ndarray:
+    def predict(x: np.ndarray) -> np.ndarray:
         return network(torch.from_numpy(x)[None])[-1, 0].sigmoid().numpy()
 
-    return speak
+    return predict
 
 
 class Crops:
     """Stretches of CROP frames around scored ones, half of them around bouts of any behaviour, rare or not."""
 
     def __init__(self, labels: Tracks, tables: Tracks):
-        taught = [name for name, y in labels.items() if (y != NOT_SCORED).any()]
-        longer = [max(CROP - len(labels[name]), 0) for name in taught]
-        self.x = [torch.from_numpy(np.pad(tables[n], ((0, k), (0, 0)))) for n, k in zip(taught, longer, strict=True)]
+        labelled = [name for name, y in labels.items() if (y != NOT_SCORED).any()]
+        longer = [max(CROP - len(labels[name]), 0) for name in labelled]
+        self.x = [torch.from_numpy(np.pad(tables[n], ((0, k), (0, 0)))) for n, k in zip(labelled, longer, strict=True)]
         self.labels = [torch.from_numpy(np.pad(labels[n], ((0, k), (0, 0)), constant_values=NOT_SCORED))
-                       for n, k in zip(taught, longer, strict=True)]
-        where = [np.stack([np.full(len(labels[n]), i), np.arange(len(labels[n]))], 1) for i, n in enumerate(taught)]
+                       for n, k in zip(labelled, longer, strict=True)]
+        where = [np.stack([np.full(len(labels[n]), i), np.arange(len(labels[n]))], 1) for i, n in enumerate(labelled)]
         place = np.concatenate(where)  # (all T, 2) session and frame
-        y = np.concatenate([labels[n] for n in taught])
+        y = np.concatenate([labels[n] for n in labelled])
         self.scored = place[scored_rows(y)]
         self.present = [place[column == PRESENT] for column in y.T if (column == PRESENT).any()]
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from benchmarks.peers.classifiers import classifiers
-from benchmarks.peers.lesson import Lesson, Said, Tracks, ensemble
+from benchmarks.peers.training_data import Predictions, Tracks, TrainingData, ensemble
 from benchmarks.peers.scaling import fit_scaling
 from rbc.learning.losses import hierarchical_contrastive_loss
 
@@ -50,18 +50,18 @@ class Encoder(nn.Module):
         return self.out(self.blocks(x.transpose(1, 2))).transpose(1, 2)
 
 
-def ts2vec(lesson: Lesson, held: Tracks) -> Said:
+def ts2vec(data: TrainingData, held: Tracks) -> Predictions:
     """Probabilities by an ensemble of logistic regressions, one per behaviour, classes balanced, on a representation
     that all training sessions have shaped without their labels."""
-    scaled = fit_scaling(lesson.features)
-    encoder = _pretrained([scaled(x) for x in lesson.features.values()], lesson.seed)
+    scaled = fit_scaling(data.features)
+    encoder = _pretrained([scaled(x) for x in data.features.values()], data.seed)
 
     @torch.no_grad()
     def represented(x: np.ndarray) -> np.ndarray:
         return encoder(torch.from_numpy(scaled(x))[None])[0].numpy()  # (T, D)
 
-    tables = {name: represented(lesson.features[name]) for name in lesson.labels}
-    return ensemble(lesson, tables, ((name, represented(x)) for name, x in held.items()),
+    tables = {name: represented(data.features[name]) for name in data.labels}
+    return ensemble(data, tables, ((name, represented(x)) for name, x in held.items()),
                     lambda part: classifiers(part, tables, _linear))
 
 

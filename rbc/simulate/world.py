@@ -97,7 +97,7 @@ PACE = {
 
 @dataclass(frozen=True)
 class World:
-    """Ranges in which the two worlds differ or may differ."""
+    """Ranges in which the worlds differ or may differ."""
 
     back_animals: tuple[str, ...] = (
         "F2", "M3", "M4", "M6", "F8", "F11", "F14", "F17", "F20", "M8", "M11", "M14", "M17",
@@ -193,6 +193,10 @@ WORLDS = {
         low_pass_hz=(22.0, 50.0), loss=(0.005, 0.03), tilt_deg=(20.0, 42.0), camera_m=(0.7, 1.1), lens=(-0.30, -0.08),
         fps=(30.0, 25.0, 60.0), error_px=(3.0, 5.0), unsure=(0.05, 0.10), missed=(0.08, 0.15), confused=(0.08, 0.15),
         late_factor=(1.1, 1.7), merged_gap_s=0.7, exposure_ms=(10.0, 30.0),
+    ),
+    "careful": World(  # as the first, annotated by careful people
+        missed=(0.0, 0.01), missed_short=(0.0, 0.02), confused=(0.0, 0.01), late_factor=(0.05, 0.2),
+        error_factor=(0.1, 0.2), merged_gap_s=0.1,
     ),
 }
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from benchmarks.peers import cebra, clusters, gradient_boosting, tcn, ts2vec
-from benchmarks.peers.lesson import Lesson
+from benchmarks.peers.training_data import TrainingData
 from benchmarks.peers.methods import METHODS
 from benchmarks.peers.scaling import fit_scaling
 from rbc.scoring.calibration import logit
 from rbc.scoring.metrics import average_precision
 
-LEARNT = "gradient_boosting", "tcn", "ts2vec", "clusters", "cebra"
+LEARNT = "raw_trees", "gradient_boosting", "tcn", "ts2vec", "clusters", "cebra"
 ANIMALS = {"a1": "A", "a2": "A", "b": "B", "c": "C", "held": "D", "blind": "E"}
 
 
@@ -26,8 +26,8 @@ def session(seed, frames=600):
     return x.astype(np.float32), labels
 
 
-def taught():
-    """A lesson, what is held out, and the labels of that; one modality is missing here and there, and in `blind`."""
+def example():
+    """Training data, held-out features and their labels; a modality is missing here and there, and in `blind`."""
     x, labels = zip(*(session(seed) for seed in range(len(ANIMALS))), strict=True)
     features = dict(zip(ANIMALS, x, strict=True))
     features["b"][100:200, 1:] = np.nan
@@ -35,8 +35,8 @@ def taught():
     features["blind"][:, 1:] = np.nan
     held = {name: features.pop(name) for name in ("held", "blind")}
     truth = dict(zip(ANIMALS, labels, strict=True))
-    lesson = Lesson(features, {name: truth[name] for name in ("a1", "b", "c")}, ANIMALS, rate_hz=50.0, windows=(16, 64), seed=3)
-    return lesson, held, truth
+    data = TrainingData(features, {name: truth[name] for name in ("a1", "b", "c")}, ANIMALS, rate_hz=50.0, windows=(16, 64), seed=3)
+    return data, held, truth
 
 
 class Cebra:
@@ -71,61 +71,61 @@ def small(monkeypatch):
     torch.set_num_threads(threads)
 
 
-def scores(said, truth):
-    return [average_precision(truth["held"][:, c], said["held"][:, c]) for c in range(2)]
+def scores(predicted, truth):
+    return [average_precision(truth["held"][:, c], predicted["held"][:, c]) for c in range(2)]
 
 
 @pytest.mark.parametrize("method", [*LEARNT, "random_forest"])
-def test_a_peer_learns_and_its_known_has_not_learnt_from_the_animal(method):
-    lesson, held, truth = taught()
-    said, known = METHODS[method](lesson, held)
-    assert min(scores(said, truth)) > 0.8  # chance is near 0.4
-    assert average_precision(truth["blind"][:, 0], said["blind"][:, 0]) > 0.8  # the first feature is still there
-    assert list(said) == list(held) and list(known) == ["a1", "b", "c"]
-    for name, p in (said | known).items():
-        assert p.dtype == np.float32 and p.shape == (500 if name in known else 600, 2)
+def test_a_peer_learns_and_its_out_of_fold_predictions_do_not_depend_on_the_animal(method):
+    data, held, truth = example()
+    predicted, out_of_fold = METHODS[method](data, held)
+    assert min(scores(predicted, truth)) > 0.8  # chance is near 0.4
+    assert average_precision(truth["blind"][:, 0], predicted["blind"][:, 0]) > 0.8  # the first feature is still there
+    assert list(predicted) == list(held) and list(out_of_fold) == ["a1", "b", "c"]
+    for name, p in (predicted | out_of_fold).items():
+        assert p.dtype == np.float32 and p.shape == (500 if name in out_of_fold else 600, 2)
         assert p.min() >= 0 and p.max() <= 1
     if method == "random_forest":
-        return  # draws of its groups follow each other: tests/scoring/test_baselines.py
+        return  # the draws of its groups follow each other: tests/scoring/test_baselines.py
     turned = np.where(truth["a1"] < 0, truth["a1"], 1 - truth["a1"])
-    otherwise, unmoved = METHODS[method](replace(lesson, labels=lesson.labels | {"a1": turned}), held)
-    np.testing.assert_array_equal(unmoved["a1"], known["a1"])  # same bytes too
-    assert (unmoved["b"] != known["b"]).any() and (otherwise["held"] != said["held"]).any()
+    otherwise, unmoved = METHODS[method](replace(data, labels=data.labels | {"a1": turned}), held)
+    np.testing.assert_array_equal(unmoved["a1"], out_of_fold["a1"])  # same bytes too
+    assert (unmoved["b"] != out_of_fold["b"]).any() and (otherwise["held"] != predicted["held"]).any()
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_nothing_is_known_of_a_single_animal(method):
-    lesson, held, truth = taught()
-    lone = replace(lesson, features={"a1": lesson.features["a1"]}, labels={"a1": lesson.labels["a1"]})
-    said, known = METHODS[method](lone, held)
-    assert known == {} and set(said) == set(held)
+def test_a_single_animal_has_no_out_of_fold_predictions(method):
+    data, held, truth = example()
+    lone = replace(data, features={"a1": data.features["a1"]}, labels={"a1": data.labels["a1"]})
+    predicted, out_of_fold = METHODS[method](lone, held)
+    assert out_of_fold == {} and set(predicted) == set(held)
 
 
 @pytest.mark.parametrize("method", LEARNT)
 def test_a_behaviour_of_one_class_and_one_that_is_not_scored(method):
-    lesson, held, truth = taught()
-    never = {name: np.where(y < 0, y, y * np.int8([1, 0])) for name, y in lesson.labels.items()}
-    said, known = METHODS[method](replace(lesson, labels=never), held)
-    assert max(p[:, 1].max() for p in [*said.values(), *known.values()]) < 0.5
-    nowhere = {name: np.where([False, True], np.int8(-1), y) for name, y in lesson.labels.items()}
+    data, held, truth = example()
+    never = {name: np.where(y < 0, y, y * np.int8([1, 0])) for name, y in data.labels.items()}
+    predicted, out_of_fold = METHODS[method](replace(data, labels=never), held)
+    assert max(p[:, 1].max() for p in [*predicted.values(), *out_of_fold.values()]) < 0.5
+    nowhere = {name: np.where([False, True], np.int8(-1), y) for name, y in data.labels.items()}
     with pytest.raises(ValueError, match=r"behaviours \[1\]"):
-        METHODS[method](replace(lesson, labels=nowhere), held)
+        METHODS[method](replace(data, labels=nowhere), held)
 
 
 @pytest.mark.parametrize("method", [*LEARNT, "random_forest"])
 def test_a_feature_may_be_missing_in_every_training_session(method):
-    lesson, held, truth = taught()
-    for x in lesson.features.values():
+    data, held, truth = example()
+    for x in data.features.values():
         x[:, 3] = np.nan
-    said, _ = METHODS[method](lesson, held)
-    assert min(scores(said, truth)) > 0.55
+    predicted, _ = METHODS[method](data, held)
+    assert min(scores(predicted, truth)) > 0.55
 
 
 def test_cebra_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cebra", None)
-    lesson, held, _ = taught()
+    data, held, _ = example()
     with pytest.raises(ImportError, match="pip install cebra"):
-        METHODS["cebra"](lesson, held)
+        METHODS["cebra"](data, held)
 
 
 def test_scaling_is_that_of_training_sessions_and_says_what_is_missing():
@@ -145,8 +145,8 @@ def test_stages_loss_is_cross_entropy_of_scored_frames_and_the_cut_steps_of_log_
 
 
 def test_validity_only_reads_nothing_but_what_is_there():
-    lesson, held, _ = taught()
-    said, _ = METHODS["validity_only"](lesson, held)
-    other, _ = METHODS["validity_only"](lesson, {name: x * 2 + 1 for name, x in held.items()})
-    np.testing.assert_array_equal(said["held"], other["held"])
-    assert len(np.unique(said["held"], axis=0)) <= 2 * max(16, 64, 128)  # nothing but nearness of the ends
+    data, held, _ = example()
+    predicted, _ = METHODS["validity_only"](data, held)
+    other, _ = METHODS["validity_only"](data, {name: x * 2 + 1 for name, x in held.items()})
+    np.testing.assert_array_equal(predicted["held"], other["held"])
+    assert len(np.unique(predicted["held"], axis=0)) <= 2 * max(16, 64, 128)  # nothing but nearness of the ends

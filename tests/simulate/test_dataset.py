@@ -45,7 +45,7 @@ def test_another_world_and_another_seed_differ(raw, tmp_path):
 
 
 def test_unknown_names_and_full_folders_are_refused(raw):
-    with pytest.raises(ValueError, match="third.*first, second"):
+    with pytest.raises(ValueError, match="third.*first, second, careful"):
         simulate(raw.parent / "new", "third", "tiny", 0)
     with pytest.raises(ValueError, match="not empty"):
         simulate(raw, "first", "tiny", 7)

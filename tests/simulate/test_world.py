@@ -1,6 +1,8 @@
+from dataclasses import asdict
+
 from rbc.simulate.world import BEHAVIOURS, BOUTS, CONFUSED, MOTION, PACE, SIZES, UNLISTED, WORLDS, table_hash
 
-FROZEN = "788ccd73553f8820"
+FROZEN = "9c68ed0f0c306016"
 
 
 def test_table_is_the_frozen_one():
@@ -29,3 +31,9 @@ def test_back_mounts_are_about_a_third():
     animals = {p.animal for p in SIZES["default"].sessions}
     for world in WORLDS.values():
         assert 3 <= len(animals & set(world.back_animals)) <= 6
+
+
+def test_careful_people_annotate_the_first_world():
+    people = {"missed", "missed_short", "confused", "late_factor", "error_factor", "merged_gap_s"}
+    first, careful = asdict(WORLDS["first"]), asdict(WORLDS["careful"])
+    assert {name for name in first if first[name] != careful[name]} == people
