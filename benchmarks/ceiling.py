@@ -19,7 +19,7 @@ from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
 from rbc.learning.pretraining import fit_scaling
 from rbc.learning.ranks import leads, together
-from rbc.learning.selftraining import self_train
+from rbc.learning.ensemble import train_ensemble
 from rbc.learning.training import Chance
 from rbc.outputs import write_json, writing
 from rbc.params import load
@@ -50,17 +50,17 @@ def main() -> int:
         fit_scaling(model.network, labelled)
         checkpoints = experiment.scratch(OUT.name, SECTIONS, [ALIGNED])
         network, _ = finetune(
-            model.network, labelled, None, **params.finetune.learning | {"weights": WEIGHTS, "dwa_temperature": None},
+            model.network, labelled, None, **params.finetune.learning | {"weights": WEIGHTS, "dwa_temperature": 0.0},
             augmentation=Augmentation(**params.augment.model_dump()), chance=chance, scratch=checkpoints / "network",
-            precision=params.compute.precision, name=OUT.name,
+            name=OUT.name,
         )
         encoded = ((n, encode(network, s, model.recipe)) for n, s in own.items())
-        settings = params.train_mlp.model_dump(exclude={"decoder", "smooth_window"})
-        mlp, predictions, _ = self_train(
+        settings = params.train_mlp.model_dump(exclude={"decoder"})
+        mlp, predictions, _ = train_ensemble(
             encoded, {n: np.arange(len(s)) for n, s in own.items()}, labelled.labels, {}, experiment.animals,
-            **settings | {"n_cycles": 1, "balance": 0.0, "pseudo_weight": 0.0},
+            **settings | {"balance": 0.0, "pseudo_weight": 0.0},
             hidden_dim=params.model.hidden_dim, causal=model.recipe.causal,
-            negative_focus=params.finetune.negative_focus, chance=chance, scratch=checkpoints / "mlp", title=OUT.name,
+            chance=chance, scratch=checkpoints / "mlp", title=OUT.name,
         )
         if not leads():
             return 0
@@ -70,7 +70,7 @@ def main() -> int:
             rows, found = predictions[name].of(scored_rows(labels))
             out_of_fold[name] = found, truth[name][rows]
         judge = Judge(held, held, experiment.animals, experiment.behaviours, experiment.rate_hz,
-                      params.evaluate.collar_s, Rules(params.train_mlp.decoder, params.train_mlp.smooth_window))
+                      params.evaluate.collar_s, Rules(params.train_mlp.decoder))
         encoded = {n: encode(network, experiment.sessions[n], model.recipe) for n in held}
         board = judge.board(judge.decide({n: (mlp.probability(e.read), e.there) for n, e in encoded.items()}, out_of_fold))
         write_json(out / "scores.json", {key: board[key] for key in ("f1", "ap", "interval")})

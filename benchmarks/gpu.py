@@ -128,10 +128,8 @@ def measure(params: Params, root: Path) -> Iterator[tuple[str, object]]:
     session = next(iter(experiment.sessions.values()))
     sessions = {n: tile(session, int(FRAMES_PER_HOUR * HOURS[n]), root / n) for n in ("10min", "1h")}
     few, brief = changed(params, {"compute": {"threads": CORES}}), {"10min": sessions["10min"]}
-    half = changed(params, {"compute": {"precision": "bfloat16"}})
     threads, adapt = params.compute.threads, params.evaluate.adapt
     yield "training_frames_per_s", {"gpu": alone(learning, "cuda", params, experiment, model),
-                                    "gpu_bfloat16": alone(learning, "cuda", half, experiment, model),
                                     "cores": alone(learning, "cpu", few, experiment, model)}
     yield "inference_frames_per_s", {"gpu": alone(deciding, "cuda", threads, model, sessions, adapt),
                                      "cores": alone(deciding, "cpu", CORES, model, brief, adapt)}

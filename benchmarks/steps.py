@@ -124,7 +124,7 @@ def trainings(params: Params, experiment: Experiment, classifier: Classifier) ->
         mlp.train_mlp(classifier.mlp, gathered, target, torch.ones_like(target),
                       torch.from_numpy(folds(2, settings.members)), epochs=steps // 4, batch_size=settings.batch_size,
                       lr=settings.lr, weight_decay=settings.weight_decay, balance=settings.balance,
-                      negative_focus=params.finetune.negative_focus, chance=Chance(0), scratch=scratch, name="train_mlp")
+                      chance=Chance(0), scratch=scratch, name="train_mlp")
 
     return {work.__name__: work for work in (pretrain, align_sessions, finetune, train_mlp)}
 

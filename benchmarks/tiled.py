@@ -69,7 +69,7 @@ def untaught(params: Params, experiment: Experiment) -> Classifier:
     widths, settings, count = tuple(x.shape[1] for x in features[0]), params.train_mlp, len(behaviours)
     mlp = WindowMlp(params.model.d_model, widths, count, settings.windows, params.model.hidden_dim, settings.members,
                     causal=params.model.causal)
-    decision = Decision(Rules(settings.decoder, settings.smooth_window), np.full((3, count), 1 / 3),
+    decision = Decision(Rules(settings.decoder), np.full((3, count), 1 / 3),
                         np.tile((1.0, 0.0), (count, 1)), np.full(count, 0.5), np.full(count, SWITCH_COST),
                         np.resize(MIN_FRAMES, count))
     class_map = fit_class_map(features, [np.maximum(s.labels, 0).astype(float) for s in sessions.values()])

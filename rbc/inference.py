@@ -34,7 +34,6 @@ Item, Made = TypeVar("Item"), TypeVar("Made")
 class Encoded:
     latents: np.ndarray  # (M, T, D)
     probability: np.ndarray  # (T, M, C) of the heads
-    similarity: np.ndarray  # (T, C) of the fused latent to the prototypes
     features: tuple[np.ndarray, np.ndarray]  # (T, F) of each modality, scaled and shifted, 0 where missing
     there: np.ndarray  # (T, M) has the head anything to read?
 
@@ -46,7 +45,7 @@ class Encoded:
     def at(self, rows: np.ndarray) -> "Encoded":
         """The frames in rows (N,)."""
         features = tuple(x[rows] for x in self.features)
-        return Encoded(self.latents[:, rows], self.probability[rows], self.similarity[rows], features, self.there[rows])
+        return Encoded(self.latents[:, rows], self.probability[rows], features, self.there[rows])
 
 
 ClassMap = tuple[Tensor, Tensor]
@@ -124,15 +123,14 @@ def encode(network: Network, session: Session, recipe: Recipe, shift: SessionShi
     def encoded(chunk: slice) -> tuple[Tensor, ...]:
         part = read_part(network, session, recipe, chunk, shift, mirror)
         probability = torch.sigmoid(network.heads(tuple(z[None] for z in part.latents)))[0]  # (n, M, C)
-        similarity = network.prototypes.similarity(part.latents[2])
-        return torch.stack(part.latents, 1), probability, similarity, part.there, *part.features
+        return torch.stack(part.latents, 1), probability, part.there, *part.features
 
     made = side_by_side(encoded, pieces(len(session), CHUNK))
-    latents, probability, similarity, there, *features = (
+    latents, probability, there, *features = (
         torch.cat([x.cpu() for x in column]).numpy() for column in zip(*made, strict=True)
     )
     latents = np.ascontiguousarray(latents.transpose(1, 0, 2))
-    return Encoded(latents, probability, similarity, tuple(features), heads_there(there))
+    return Encoded(latents, probability, tuple(features), heads_there(there))
 
 
 def heads_there(there: np.ndarray, taught: bool = True, ever: Sequence[bool] | None = None) -> np.ndarray:

@@ -10,7 +10,7 @@ from pydantic import ValidationError, ValidationInfo, field_validator
 from rbc.overlays import as_arguments, merged
 from rbc.sections import (
     AlignData, AlignSessions, Augment, Baselines, Compute, Data, Embed, Evaluate, Finetune, Model, Pretrain,
-    PseudoLabel, Section, Simulate, Split, TrainMlp,
+    Section, Simulate, Split, TrainMlp,
 )
 
 
@@ -30,7 +30,6 @@ class Params(Section):
     pretrain: Pretrain
     align_sessions: AlignSessions
     finetune: Finetune
-    pseudo_label: PseudoLabel
     train_mlp: TrainMlp
     evaluate: Evaluate
     baselines: Baselines

@@ -17,7 +17,6 @@ class Section(BaseModel):
 
 class Compute(Section):
     threads: Count
-    precision: Literal["float32", "bfloat16"]
 
 
 class Ontology(Section):
@@ -138,32 +137,21 @@ class FinetuneWeights(Section):
 class Finetune(Optimised):
     weight_decay: NotNegative
     noise_std: NotNegative
-    negative_focus: NotNegative
     balance: Share
     ema: Annotated[float, Field(ge=0, lt=1)]
     clean_labels: bool
     onset_slack_s: NotNegative
     offset_slack_s: NotNegative
-    consistency_threshold: Share
     weights: FinetuneWeights
-    dwa: bool
-    dwa_temperature: Positive
+    dwa_temperature: NotNegative
 
     @property
     def learning(self) -> dict:
         """What `rbc.learning.finetuning.finetune` takes of this section."""
-        told = self.model_dump(exclude={"clean_labels", "onset_slack_s", "offset_slack_s", "dwa"})
-        return told if self.dwa else told | {"dwa_temperature": None}
-
-
-class PseudoLabel(Section):
-    trees: Count
-    windows: tuple[Count, ...]
-    max_frames: Count
+        return self.model_dump(exclude={"clean_labels", "onset_slack_s", "offset_slack_s"})
 
 
 class TrainMlp(Section):
-    n_cycles: Count
     members: Count
     epochs: Count
     batch_size: Count
@@ -172,8 +160,7 @@ class TrainMlp(Section):
     balance: Share
     windows: tuple[Count, ...]
     pseudo_weight: NotNegative
-    decoder: Literal["viterbi", "smooth", "none"]
-    smooth_window: Count
+    decoder: Literal["viterbi", "none"]
 
 
 class Evaluate(Section):

@@ -14,10 +14,9 @@ from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
 from rbc.learning.label_errors import clean_labels, error_table, likely_errors, out_of_fold_predictions
-from rbc.learning.pretraining import history_rows
 from rbc.learning.pseudo import teacher_probability
 from rbc.learning.ranks import leads, together
-from rbc.learning.training import Chance
+from rbc.learning.training import Chance, history_rows
 from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
 from rbc.scoring.labels import with_slack
@@ -40,7 +39,7 @@ def main() -> None:
         everything = Corpus(experiment.seen, model.recipe, ledger, experiment.roles)
         network, history = finetune(
             model.network, labelled, everything, **settings.learning, chance=Chance(params.seed),
-            augmentation=Augmentation(**params.augment.model_dump()), precision=params.compute.precision,
+            augmentation=Augmentation(**params.augment.model_dump()),
             scratch=experiment.scratch("finetune", SECTIONS, [ALIGNED, ALIGNED_SESSIONS]),
         )
         if not leads():

@@ -8,9 +8,9 @@ from rbc.artifacts import Model, save_network
 from rbc.experiment import ALIGNED, Experiment
 from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus
-from rbc.learning.pretraining import fit_scaling, history_rows, pretrain
+from rbc.learning.pretraining import fit_scaling, pretrain
 from rbc.learning.ranks import leads, together
-from rbc.learning.training import Chance
+from rbc.learning.training import Chance, history_rows
 from rbc.outputs import write_table, writing
 from rbc.params import load
 from rbc.scoring.splits import Ledger
@@ -29,7 +29,7 @@ def main() -> None:
         settings = params.pretrain.learning
         history = pretrain(
             model.network, corpus, **settings, augmentation=Augmentation(**params.augment.model_dump()), chance=chance,
-            scratch=experiment.scratch("pretrain", SECTIONS, [ALIGNED]), precision=params.compute.precision,
+            scratch=experiment.scratch("pretrain", SECTIONS, [ALIGNED]),
         )
         if not leads():
             return

@@ -11,10 +11,10 @@ from rbc.artifacts import load_labels, load_model
 from rbc.classifier import Classifier
 from rbc.experiment import ALIGNED, Experiment
 from rbc.inference import encode, feature_range, fit_class_map, scaled_features
+from rbc.learning.ensemble import OutOfFold, train_ensemble
 from rbc.learning.pseudo import frames_of, stride_of
 from rbc.learning.ranks import leads, together
-from rbc.learning.selftraining import Opinion, self_train
-from rbc.learning.training import Chance
+from rbc.learning.training import Chance, history_rows
 from rbc.mirror import has_mirror, twin, with_twins
 from rbc.outputs import write_json, write_table, writing
 from rbc.params import load
@@ -25,7 +25,7 @@ from rbc.scoring.labels import NOT_SCORED, minutes, scored_rows
 from rbc.scoring.metrics import scoreboard
 from rbc.scoring.splits import CALIBRATION, Ledger, SplitError, folds
 
-SECTIONS = ("data", "split", "model", "align_data", "augment", "finetune", "pseudo_label", "train_mlp", "evaluate")
+SECTIONS = ("data", "split", "model", "align_data", "augment", "finetune", "train_mlp", "evaluate")
 FINETUNED, PSEUDO = Path("data/finetune"), Path("data/pseudo_label")
 RANGE_STRIDE = 10  # neighbouring frames say the same of the features' range
 
@@ -34,7 +34,7 @@ def main() -> None:
     params = load()
     experiment = Experiment.open(params)
     model, settings = load_model(FINETUNED), params.train_mlp
-    rules = Rules(settings.decoder, settings.smooth_window, experiment.slack)
+    rules = Rules(settings.decoder, experiment.slack)
     own, views, held = experiment.of("train"), experiment.labels("train"), experiment.labels("validation")
     judged = folds(len(experiment.taught), settings.members).any()
     if not held and not judged:  # validation animals are named, so that nothing was said before
@@ -45,21 +45,20 @@ def main() -> None:
     stride = stride_of(sum(map(len, own.values())))
     looked = {n: frames_of(taught.get(n), len(s), stride) for n, s in own.items()}
     lessons = {n: y[looked[n]] for n, y in taught.items()}
-    forest = {n: read_forest(n)[rows] for n, rows in looked.items()} if settings.pseudo_weight else {}
+    soft = {n: read_soft_labels(n)[rows] for n, rows in looked.items()} if settings.pseudo_weight else {}
     animals, sides = experiment.animals, (False,)
     if params.augment.mirror and has_mirror(model.recipe):
         sides = (False, True)
         lessons = with_twins(lessons, experiment.behaviours, NOT_SCORED)
-        forest = with_twins(forest, experiment.behaviours, np.nan)
+        soft = with_twins(soft, experiment.behaviours, np.nan)
         animals = animals | {twin(n): animals[n] for n in own}
         looked |= {twin(n): looked[n] for n in own}
     encoded = ((twin(n) if mirror else n, encode(model.network, s, model.recipe, mirror=mirror))
                for mirror in sides for n, s in own.items())
     with writing(Path("data/train_mlp")) as out, together():
-        mlp, said, history = self_train(
-            encoded, looked, lessons, forest, animals, **settings.model_dump(exclude={"decoder", "smooth_window"}),
-            hidden_dim=params.model.hidden_dim, causal=model.recipe.causal,
-            negative_focus=params.finetune.negative_focus, chance=Chance(params.seed),
+        mlp, said, history = train_ensemble(
+            encoded, looked, lessons, soft, animals, **settings.model_dump(exclude={"decoder"}),
+            hidden_dim=params.model.hidden_dim, causal=model.recipe.causal, chance=Chance(params.seed),
             scratch=experiment.scratch("train_mlp", SECTIONS, [ALIGNED, FINETUNED, PSEUDO]),
         )
         if not leads():
@@ -69,9 +68,9 @@ def main() -> None:
             features = scaled_features(model.network, session, model.recipe)
             looked_at.append(tuple(x[said[name].rows] for x in features))
             now_and_then.append(tuple(x[:: max(RANGE_STRIDE, stride)].clone() for x in features))
-        soft = [mean_of_heads(said[name].probability, said[name].there) for name in own]
+        mixture = [mean_of_heads(said[name].probability, said[name].available) for name in own]
         mounts = tuple(sorted({own[name].mount for name in views if own[name].valid[:, 0].any()}))
-        classifier = Classifier(model, mlp, fit_class_map(looked_at, soft), mounts=mounts)
+        classifier = Classifier(model, mlp, fit_class_map(looked_at, mixture), mounts=mounts)
         known = known_of(said, taught) if judged else NOTHING
         for name, ((probability, there), labels) in known.items():
             write_known(out / KNOWN / f"{name}.npz", labels, rbc=probability, there=there)
@@ -96,19 +95,19 @@ def main() -> None:
         scores = {how: scoreboard(decide_cross_fitted(saved, p, held, animals), experiment.behaviours,
                                   rate_hz=experiment.rate_hz)["f1"] for how, p in predictions.items()} if held else None
         write_json(Path("metrics/train_mlp.json"), {"validation": scores})
-        write_table(Path("plots/train_mlp.tsv"), pd.DataFrame(history))
+        write_table(Path("plots/train_mlp.tsv"), pd.DataFrame(history_rows(history)))
 
 
-def known_of(said: dict[str, Opinion], labels: dict[str, np.ndarray]) -> Known:
+def known_of(said: dict[str, OutOfFold], labels: dict[str, np.ndarray]) -> Known:
     """The scored frames of the labelled sessions, as far as they were looked at."""
     found = {name: said[name].of(scored_rows(y)) for name, y in labels.items()}
     return {name: (guess, labels[name][rows]) for name, (rows, guess) in found.items()}
 
 
-def read_forest(name: str) -> np.ndarray:
-    """What the forest says (T, C) of a session, from pseudo_label; NaN in frames that are not looked at."""
+def read_soft_labels(name: str) -> np.ndarray:
+    """Soft labels (T, C) of a session, from pseudo_label; NaN in frames without one."""
     with np.load(PSEUDO / f"{name}.npz", allow_pickle=False) as file:
-        return file["forest"]
+        return file["soft_labels"]
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def pretraining(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Modul
     network, (_, everything) = tiny.model().network, corpora(ledger)
     fit_scaling(network, everything)
     settings = PARAMS.pretrain.learning | CROPS | AUGMENT
-    return network, pretrain(network, everything, **settings, chance=chance, scratch=scratch, precision="float32")
+    return network, pretrain(network, everything, **settings, chance=chance, scratch=scratch)
 
 
 def aligning(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Module, list[dict]]:
@@ -49,8 +49,7 @@ def aligning(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Module, 
 def finetuning(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Module, list[dict]]:
     settings = PARAMS.finetune.learning | CROPS | AUGMENT
     settings["weights"] = settings["weights"] | {"consistency": 0.5}  # off by default, and works on shares too
-    return finetune(tiny.model().network, *corpora(ledger), **settings, chance=chance, scratch=scratch,
-                    precision="float32")
+    return finetune(tiny.model().network, *corpora(ledger), **settings, chance=chance, scratch=scratch)
 
 
 def mlp(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Module, list[dict]]:
@@ -60,7 +59,7 @@ def mlp(scratch: Path, chance: Chance, ledger: Ledger) -> tuple[nn.Module, list[
     target, weight = (torch.as_tensor(rng.random((90, 4)) < p, dtype=torch.float32) for p in (0.3, 0.8))
     made = placed(WindowMlp(16, (3, 2), 4, (), 8, 2, dropout=0.0))
     return train_mlp(made, frames, target, weight, torch.eye(2, dtype=torch.bool), epochs=1, batch_size=43, lr=0.01,
-                     weight_decay=0.0, balance=0.0, negative_focus=0.0, chance=chance, scratch=scratch, name="mlp")
+                     weight_decay=0.0, balance=0.0, chance=chance, scratch=scratch, name="mlp")
 
 
 def draws(chance: Chance) -> list[float]:

@@ -26,7 +26,7 @@ def classifier() -> Classifier:
     features = [scaled_features(model.network, s, model.recipe) for s in SESSIONS.values()]
     made = Classifier(model, mlp, fit_class_map(features, [y.astype(float) for y in LABELS.values()]))
     guesses = made.guess(SESSIONS)
-    rules = Rules("viterbi", 1, (2, 1))
+    rules = Rules("viterbi", (2, 1))
     return replace(made, decision=Decision.fit(guesses, LABELS, rules), mounts=("head",),
                    cross_fitted=cross_fitted_decisions(guesses, LABELS, {"F5D1": "F5", "M4D1": "M4"}, rules))
 

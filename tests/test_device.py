@@ -10,7 +10,7 @@ from rbc import inference
 from rbc.classifier import Classifier
 from rbc.device import DeviceError, home, placed
 from rbc.learning import training
-from rbc.learning.selftraining import self_train
+from rbc.learning.ensemble import train_ensemble
 from rbc.learning.training import Chance
 from rbc.scoring.decision import Decision, Rules
 from rbc.scoring.splits import Ledger
@@ -83,11 +83,11 @@ def everything_said(scratch) -> dict[str, np.ndarray]:
     model = tiny.model(dropout=0.1)
     encoded = {n: inference.encode(model.network, s, model.recipe) for n, s in SESSIONS.items()}
     labels, animals = {"F1D1": SESSIONS["F1D1"].labels}, {n: n[:2] for n in SESSIONS}
-    settings = dict(hidden_dim=6, windows=(4, 16), members=2, n_cycles=1, epochs=1, batch_size=32, lr=0.01, balance=0.5,
-                    weight_decay=0.01, negative_focus=1.0, pseudo_weight=0.5)
+    settings = dict(hidden_dim=6, windows=(4, 16), members=2, epochs=1, batch_size=32, lr=0.01, balance=0.5,
+                    weight_decay=0.01, pseudo_weight=0.5)
     looked = {n: np.arange(len(e.there)) for n, e in encoded.items()}
-    forest = {n: np.full(s.labels.shape, 0.5, "f2") for n, s in SESSIONS.items()}
-    mlp, said, _ = self_train(encoded.items(), looked, labels, forest, animals, **settings, chance=Chance(0),
+    soft = {n: np.full(s.labels.shape, 0.5, "f2") for n, s in SESSIONS.items()}
+    mlp, said, _ = train_ensemble(encoded.items(), looked, labels, soft, animals, **settings, chance=Chance(0),
                               scratch=scratch)
     features = [inference.scaled_features(model.network, s, model.recipe) for s in SESSIONS.values()]
     class_map = inference.fit_class_map(features, [s.labels.astype(float) for s in SESSIONS.values()])

@@ -108,10 +108,10 @@ def test_settings_cannot_be_changed_after_loading():
 
 
 def test_overlays_become_arguments_of_dvc():
-    overlay = {"seed": 3, "finetune": {"lr": 1e-05, "dwa": True, "weights": {"bce": 0.5}},
+    overlay = {"seed": 3, "finetune": {"lr": 1e-05, "dwa_temperature": 2.0, "weights": {"bce": 0.5}},
                "split": {"validation": ["F5", "M4"], "test": []}, "data": {"animal_pattern": r"^[A-Z]+\d+?(?=D\d)"}}
     assert as_arguments(overlay) == [
-        "-S", "seed=3", "-S", "finetune.lr=1e-05", "-S", "finetune.dwa=true", "-S", "finetune.weights.bce=0.5",
+        "-S", "seed=3", "-S", "finetune.lr=1e-05", "-S", "finetune.dwa_temperature=2.0", "-S", "finetune.weights.bce=0.5",
         "-S", "split.validation=['F5','M4']", "-S", "split.test=[]", "-S", r"data.animal_pattern='^[A-Z]+\d+?(?=D\d)'"]
 
 

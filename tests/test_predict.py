@@ -32,7 +32,7 @@ KNOWN, NEW = "F5D2_indoor", "F6D1_indoor"
 UNCERTAIN = [f"{name}_uncertain" for name in BEHAVIOURS]
 ALIGNMENT = {"rate_hz": 50.0, "min_likelihood": 0.6, "max_gap_s": 0.2, "min_clock_correlation": 0.3}
 AXES = {"body_axis": ("neck", "tail_base"), "head_axis": ("nose", "neck")}
-RULES = Rules("viterbi", 11, (15, 8))
+RULES = Rules("viterbi", (15, 8))
 SHAPE = {"encoder": "conv", "d_model": 16, "nhead": 2, "blocks": 2, "hidden_dim": 16,
          "prototype_dim": 4, "dropout": 0.1, "causal": False}  # fmt: skip
 

@@ -58,7 +58,7 @@ def test_of_an_array_that_is_walked_through_only_a_step_is_in_memory(monkeypatch
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("rules", [Rules("viterbi"), Rules("smooth", 11), Rules("none")], ids=lambda r: r.decoder)
+@pytest.mark.parametrize("rules", [Rules("viterbi"), Rules("none")], ids=lambda r: r.decoder)
 def test_of_a_session_that_is_decided_only_steps_are_in_memory(rules, monkeypatch):
     held, frames, width = [], 2**19, 4
     monkeypatch.setattr(rooms, "IN_MEMORY", 0)

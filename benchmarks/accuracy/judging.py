@@ -80,7 +80,7 @@ def _fitted(method: str, experiment: Experiment, held: Mapping[str, Session],
     data = TrainingData(train, labels, experiment.animals, experiment.rate_hz, params.baselines.windows, params.seed)
     predicted, out_of_fold = METHODS[method](data, {n: x for n, x in features.items() if n not in train})
     own = {n: (_single(p), labels[n][scored_rows(labels[n])]) for n, p in out_of_fold.items()}
-    rules = Rules(params.train_mlp.decoder, params.train_mlp.smooth_window, experiment.slack)
+    rules = Rules(params.train_mlp.decoder, experiment.slack)
     decision = Decision.fit({n: _single(predicted[n]) for n in validation}, validation, rules, own)
     return [decision.score(n, s.animal, _single(predicted[n]), np.asarray(s.labels)) for n, s in held.items()]
 

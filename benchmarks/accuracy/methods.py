@@ -38,5 +38,5 @@ def used_settings(params: Params, method: str) -> dict:
         return settings_of(params, method).model_dump(mode="json", exclude=NOT_OF_RBC)
     return params.model_dump(mode="json", include={
         "seed": True, "split": True, "finetune": {"onset_slack_s", "offset_slack_s"},
-        "train_mlp": {"decoder", "smooth_window"}, "baselines": {"windows"},
+        "train_mlp": {"decoder"}, "baselines": {"windows"},
     })  # fmt: skip

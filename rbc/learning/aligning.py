@@ -93,7 +93,7 @@ def _probe(network: Network, corpus: Corpus, sampler: LabelSampler, batch_size: 
     optimiser = torch.optim.Adam(probe.parameters(), lr=0.02, weight_decay=1e-4)
     known, target = (y >= 0).float(), (y == 1).float()
     for _ in range(PROBE_STEPS):
-        loss = losses.asymmetric_loss(probe(z), target, known, negative_focus=0.0)
+        loss = losses.binary_cross_entropy(probe(z), target, known)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -40,9 +40,8 @@ class Augmentation:
 
     def changed(self, crop: Crop, generator: Generator) -> Crop:
         """The crop seen by another mounting, another camera and worse sensors."""
-        with torch.autocast(crop.imu.device.type, enabled=False):  # pixels have more digits than bfloat16
-            crop = turn_mounting(crop, self.mounting_deg, generator)
-            crop = move_camera(crop, self.camera_scale, self.camera_shear, generator)
+        crop = turn_mounting(crop, self.mounting_deg, generator)
+        crop = move_camera(crop, self.camera_scale, self.camera_shear, generator)
         crop = add_noise(crop, self.signal_noise, generator)
         crop = drop_keypoints(crop, self.keypoint_dropout, generator)
         return drop_modality(crop, self.modality_dropout, generator)

@@ -1,6 +1,6 @@
 """finetune: everything learns behaviours from few labels, and consistency from the many unlabelled frames.
 
-B crops, T frames, D latent, C behaviours, M heads (imu, pose, fused). Asymmetric loss (arXiv 2009.14119), supervised
+B crops, T frames, D latent, C behaviours, M heads (imu, pose, fused). Binary cross entropy, supervised
 contrast (arXiv 2004.11362), prototypes (arXiv 1703.05175), FixMatch with an averaged teacher (arXiv 2001.07685,
 1703.01780), DWA (arXiv 1803.10704).
 """
@@ -23,12 +23,13 @@ from rbc.network.network import Network
 from rbc.scoring.labels import prevalence
 
 PAIRWISE_FRAMES = 384
+CONFIDENT = 0.95  # least probability at which an unlabelled frame teaches; as in FixMatch
 
 
 def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, steps: int, batch_size: int,
-             crop_frames: int, lr: float, weight_decay: float, noise_std: float, negative_focus: float, balance: float,
-             ema: float, consistency_threshold: float, weights: dict[str, float], dwa_temperature: float | None,
-             augmentation: Augmentation, chance: Chance, scratch: Path, precision: str, name: str = "finetune") -> tuple[Network, list[dict]]:
+             crop_frames: int, lr: float, weight_decay: float, noise_std: float, balance: float,
+             ema: float, weights: dict[str, float], dwa_temperature: float,
+             augmentation: Augmentation, chance: Chance, scratch: Path, name: str = "finetune") -> tuple[Network, list[dict]]:
     """The averaged teacher, which is what later stages use, and the history.
 
     labelled: training sessions with labels; everything: sessions for the consistency term, which None or a weight of 0
@@ -52,7 +53,7 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
         if anywhere:
             free = everything.batch(anywhere.draw(batch_size // 2, chance.rng), crop_frames)
             opinion, near = _opinion(teacher, view_of(free, everything.recipe, network))
-            soft, sure = losses.consistency_targets(opinion, near, consistency_threshold)
+            soft, sure = losses.consistency_targets(opinion, near, CONFIDENT)
             strong = view_of(augmentation.changed(free, chance.generator), everything.recipe, network)
             student.append(_noisy(strong, 2 * noise_std, chance))
         together = View(*(torch.cat([getattr(v, k) for v in student]) for k in ("imu", "pose", "there")))
@@ -60,8 +61,8 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
         logits = network.heads(latents.three)  # (B, T, M, C)
         there = _heads_there(together.there)[..., None]  # (B, T, M, 1)
         own = slice(0, batch_size)
-        terms = {"bce": losses.asymmetric_loss(
-            logits[own], target[:, :, None].expand_as(logits[own]), weight[:, :, None] * there[own], negative_focus)}
+        terms = {"bce": losses.binary_cross_entropy(
+            logits[own], target[:, :, None].expand_as(logits[own]), weight[:, :, None] * there[own])}
         frames = _draw_frames(labels, chance)
         source = torch.tensor([session_index[n] for n, _ in picks]).repeat_interleave(crop_frames)
         y, source, frames = map(placed, (labels.flatten(0, 1)[frames], source[frames], frames))
@@ -71,13 +72,13 @@ def finetune(network: Network, labelled: Corpus, everything: Corpus | None, *, s
         terms["prototype"] = losses.prototype_loss(network.prototypes.similarity(z), y)
         if anywhere:
             rest = slice(batch_size, None)
-            terms["consistency"] = losses.asymmetric_loss(
-                logits[rest], soft[:, :, None].expand_as(logits[rest]), sure[:, :, None] * there[rest], negative_focus)
+            terms["consistency"] = losses.binary_cross_entropy(
+                logits[rest], soft[:, :, None].expand_as(logits[rest]), sure[:, :, None] * there[rest])
         return terms
 
     history = fit(network, step, steps=steps, lr=lr, weight_decay=weight_decay, weights=weights, chance=chance,
                   scratch=scratch, name=name, teacher=teacher, ema=ema, dwa_temperature=dwa_temperature,
-                  precision=precision, extra=(everything or labelled).ledger)
+                  extra=(everything or labelled).ledger)
     return teacher, history
 
 

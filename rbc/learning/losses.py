@@ -62,13 +62,11 @@ def reconstruction_loss(predicted: Tensor, target: Tensor, hidden: Tensor) -> Te
     return masked_mean(nnf.smooth_l1_loss(predicted, target.nan_to_num(0.0), reduction="none"), known)
 
 
-def asymmetric_loss(logits: Tensor, target: Tensor, weight: Tensor, negative_focus: float) -> Tensor:
-    """Mean weighted binary cross entropy of logits (..., C) against soft targets (..., C) in which easy negatives fade
-    with p^negative_focus. Asymmetric loss, arXiv 2009.14119; the weight (..., C) is 0 where nothing was scored."""
-    probability = torch.sigmoid(logits)
-    positive = target * nnf.logsigmoid(logits)
-    negative = (1 - target) * probability.detach() ** negative_focus * nnf.logsigmoid(-logits)
-    return -((positive + negative) * weight).sum() / weight.sum().clamp_min(1.0)
+def binary_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean binary cross entropy of logits (..., C) against soft targets (..., C); the weight (..., C) is 0 where
+    nothing was scored."""
+    loss = nnf.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (loss * weight).sum() / weight.sum().clamp_min(1.0)
 
 
 def supervised_contrastive_loss(z: Tensor, labels: Tensor, session: Tensor, temperature: float) -> Tensor:

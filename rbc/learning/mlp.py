@@ -166,7 +166,7 @@ class WindowMlp(nn.Module):
 
 
 def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight: Tensor, left_out: Tensor, *,
-              epochs: int, batch_size: int, lr: float, weight_decay: float, balance: float, negative_focus: float,
+              epochs: int, batch_size: int, lr: float, weight_decay: float, balance: float,
               chance: Chance, scratch: Path, name: str) -> tuple[WindowMlp, list[dict]]:
     """The averaged members and the history of training on gathered frames, soft targets and weights (N, C); left_out
     (E, G) as of `rbc.scoring.calibration.folds`. Frames are drawn by `odds_of_frames`."""
@@ -185,7 +185,7 @@ def train_mlp(mlp: WindowMlp, frames: tuple[Tensor, ...], target: Tensor, weight
         share = weight[drawn][None, :, None] * there[drawn].float()[None, :, :, None]
         share = placed(share * learns[:, group[drawn], None, None])
         aim = placed(target[drawn])[None, :, None].expand_as(logits)
-        return {"bce": losses.asymmetric_loss(logits, aim, share.expand_as(logits), negative_focus)}
+        return {"bce": losses.binary_cross_entropy(logits, aim, share.expand_as(logits))}
 
     history = fit(mlp, step, steps=epochs * per_epoch, lr=lr, weight_decay=weight_decay, weights={"bce": 1.0},
                   chance=chance, scratch=scratch, name=name, teacher=teacher, ema=0.98, epoch_steps=per_epoch)
@@ -206,7 +206,7 @@ def odds_of_frames(target: Tensor, weight: Tensor, balance: float) -> Tensor:
 
 
 @torch.inference_mode()
-def second_opinion(mlp: WindowMlp, frames: tuple[Tensor, ...], left_out: Tensor) -> np.ndarray:
+def out_of_fold_probability(mlp: WindowMlp, frames: tuple[Tensor, ...], left_out: Tensor) -> np.ndarray:
     """(N, M, C) probabilities of the gathered frames by the members that did not learn from their group; by all
     members where there are none."""
     mlp.eval()

@@ -73,8 +73,7 @@ def whole_sessions(corpus: Corpus, frames: int = 3000) -> Iterator[Crop]:
 
 def pretrain(network: Network, corpus: Corpus, *, steps: int, batch_size: int, crop_frames: int, lr: float,
              weight_decay: float, temporal_unit: int, alpha: float, exclusion_frames: int, mask: str, mask_share: float,
-             weights: dict[str, float], augmentation: Augmentation, chance: Chance, scratch: Path,
-             precision: str) -> list[dict]:
+             weights: dict[str, float], augmentation: Augmentation, chance: Chance, scratch: Path) -> list[dict]:
     """History of training `network` in place on the corpus' signals."""
     recipe = corpus.recipe
     sampler = SetupSampler(corpus, crop_frames)
@@ -106,7 +105,7 @@ def pretrain(network: Network, corpus: Corpus, *, steps: int, batch_size: int, c
         }
 
     return fit(tasks, step, steps=steps, lr=lr, weight_decay=weight_decay, weights=weights, chance=chance,
-               scratch=scratch, name="pretrain", precision=precision, extra=corpus.ledger)
+               scratch=scratch, name="pretrain", extra=corpus.ledger)
 
 
 def _frames(x: Tensor, start: int, stop: int) -> Tensor:
@@ -138,8 +137,3 @@ def _programmed(tasks: Tasks, latents: Latents, crop: Crop, recipe: Recipe) -> T
     known = ~target.isnan()
     loss = nn.functional.smooth_l1_loss(tasks.programmed(latents.fused), target.nan_to_num(0.0), reduction="none")
     return losses.masked_mean(loss, known)
-
-
-def history_rows(history: list[dict], split: str = "train") -> list[dict]:
-    """The history as rows of a plot file."""
-    return [{"epoch": row["epoch"], "split": split, **{k: v for k, v in row.items() if k != "epoch"}} for row in history]

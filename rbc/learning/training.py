@@ -53,8 +53,8 @@ class Chance:
 
 def fit(model: nn.Module, step: Callable[[int], dict[str, Tensor]], *, steps: int, lr: float, weight_decay: float,
         weights: dict[str, float], chance: Chance, scratch: Path, name: str, trainable: list[nn.Parameter] | None = None,
-        teacher: nn.Module | None = None, ema: float = 0.0, dwa_temperature: float | None = None,
-        precision: str = "float32", extra: dict | None = None, epoch_steps: int | None = None) -> list[dict]:
+        teacher: nn.Module | None = None, ema: float = 0.0, dwa_temperature: float = 0.0,
+        extra: dict | None = None, epoch_steps: int | None = None) -> list[dict]:
     """History, a row {epoch, loss, term…} per `epoch_steps` steps, of training `model` in place.
 
     step: losses by name of a step's index; it draws its own batch from `chance`.
@@ -78,8 +78,7 @@ def fit(model: nn.Module, step: Callable[[int], dict[str, Tensor]], *, steps: in
     for i in tqdm(range(start, steps), desc=name, unit="step", initial=start, total=steps, mininterval=1.0,
                   disable=not leads()):
         factors = _factors(weights, history, dwa_temperature)
-        with torch.autocast(home().type, torch.bfloat16, enabled=precision == "bfloat16"):
-            losses = step(i)
+        losses = step(i)
         total = sum(factors[k] * losses[k] for k in losses)
         optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -100,6 +99,11 @@ def fit(model: nn.Module, step: Callable[[int], dict[str, Tensor]], *, steps: in
     return history
 
 
+def history_rows(history: list[dict], split: str = "train") -> list[dict]:
+    """The history as rows of a plot file."""
+    return [{"epoch": row["epoch"], "split": split, **{k: v for k, v in row.items() if k != "epoch"}} for row in history]
+
+
 @torch.no_grad()
 def follow(teacher: nn.Module, model: nn.Module, factor: float) -> None:
     """Move the teacher's values towards the model's: teacher = factor * teacher + (1 - factor) * model; counts are copied."""
@@ -118,8 +122,8 @@ def _cosine(step: int, warmup: int, steps: int) -> float:
     return 0.02 + 0.98 * 0.5 * (1 + wave)
 
 
-def _factors(weights: dict[str, float], history: list[dict], dwa_temperature: float | None) -> dict[str, float]:
-    if dwa_temperature is None or len(history) < 2:
+def _factors(weights: dict[str, float], history: list[dict], dwa_temperature: float) -> dict[str, float]:
+    if not dwa_temperature or len(history) < 2:
         return weights
     before, last = ({k: row[k] for k in weights if k in row} for row in history[-2:])
     pace = dynamic_weights(before, last, dwa_temperature)

@@ -13,7 +13,7 @@ import numpy as np
 from rbc.rooms import each
 from rbc.scoring.calibration import apply_platt, cross_fit, fit_mix, fit_platt, fit_thresholds, logit, mix
 from rbc.scoring.certainty import USUAL_MARGIN, fit_margins
-from rbc.scoring.decoder import fit_decoder, log_odds, smooth, viterbi
+from rbc.scoring.decoder import fit_decoder, log_odds, viterbi
 from rbc.scoring.known import NOTHING, Guess, Known
 from rbc.scoring.labels import with_slack
 from rbc.scoring.metrics import Scored
@@ -26,11 +26,10 @@ PLATT_L2 = 0.1
 
 @dataclass(frozen=True)
 class Rules:
-    """How decisions are fitted: the decoder's name, its window in frames where it smooths, and the frames before and
-    after annotated bouts that are not held against a prediction."""
+    """How decisions are fitted: the decoder's name, and the frames before and after annotated bouts that are not held
+    against a prediction."""
 
     decoder: str = "none"
-    smooth_window: int = 1
     slack: tuple[int, int] = (0, 0)
 
 
@@ -64,7 +63,7 @@ class Decision:
             weights = fit_mix(probability, pooled, there, prior_frames=MIX_PRIOR_FRAMES)
         platt = fit_platt(logit(mix(probability, weights, there)), pooled, l2=PLATT_L2)
         decision = cls(rules, weights, platt, np.full(width, 0.5), np.zeros(width), np.ones(width, int))
-        one = {name: decision._smoothed(decision.probability(*guesses[name])) for name in tracks}
+        one = {name: decision.probability(*guesses[name]) for name in tracks}
         decision = replace(decision, thresholds=fit_thresholds(np.concatenate(list(one.values())), pooled))
         parts = _even_share({name: len(y) for name, y in tracks.items()})
         evidence = [log_odds(one[n][rows], decision.thresholds) for n, rows in parts]
@@ -95,15 +94,12 @@ class Decision:
         return each(lambda x: x < 0, self.spare(probability, decision))
 
     def _evidence(self, probability: np.ndarray) -> np.ndarray:
-        return each(lambda p: log_odds(p, self.thresholds), self._smoothed(probability))
+        return each(lambda p: log_odds(p, self.thresholds), probability)
 
     def _decoded(self, evidence: np.ndarray) -> np.ndarray:
         if self.rules.decoder == "viterbi":
             return viterbi(evidence, self.switch_cost, self.min_frames)
         return each(lambda x: x >= 0, evidence)
-
-    def _smoothed(self, probability: np.ndarray) -> np.ndarray:
-        return smooth(probability, self.rules.smooth_window) if self.rules.decoder == "smooth" else probability
 
     def score(self, name: str, animal: str, guess: Guess, labels: np.ndarray) -> Scored:
         """The session with this decision applied, ready to be judged."""

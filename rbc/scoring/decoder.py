@@ -165,25 +165,6 @@ def _last(turns: np.ndarray, kind: int, t: int) -> int:
     return 0
 
 
-def smooth(probability: np.ndarray, window: int) -> np.ndarray:
-    """Centred running mean (T, C) of the probability (T, C) over an odd window of frames, shorter at the ends,
-    worked out piece by piece."""
-    if window < 1 or window % 2 == 0:
-        raise ValueError(f"smooth_window {window}; needs an odd number of frames")
-    frames, half = len(probability), window // 2
-    made = room(probability.shape, float)
-    first, total = 0, np.zeros((1, *probability.shape[1:]))  # total[i]: sum of the frames before first + i
-    for piece in pieces(frames):
-        middle = np.arange(piece.start, piece.stop)
-        low, high = np.maximum(middle - half, 0), np.minimum(middle + half + 1, frames)
-        fresh = probability[first + len(total) - 1 : high[-1]]
-        fresh = np.cumsum(np.concatenate([total[-1:], fresh]), axis=0)[1:]
-        first, total = low[0], np.concatenate([total[low[0] - first :], fresh])
-        made[piece] = np.clip((total[high - first] - total[low - first]) / (high - low)[:, None], 0, 1)
-        let_go(made, probability)
-    return made
-
-
 def _too_slow(pairs: Sequence[tuple[int, float]], labels: Sequence[np.ndarray]) -> np.ndarray:
     """(pairs, C) whether a bout needs more than a third of the behaviour's median annotated bout to be found, by its
     least duration or, at a log odd of 1, by its two switches: what few bouts happen to forgive must not cost all short

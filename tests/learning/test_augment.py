@@ -157,9 +157,3 @@ def test_a_share_of_the_crops_is_flipped_and_a_batch_is_played_faster_or_slower(
     assert not tiny.NO_AUGMENTATION.flips(1000, tiny.RECIPE, rng).any()
     speeds = [some.warp(rng) for _ in range(200)]
     assert 0.9 <= min(speeds) < 0.92 and 1.08 < max(speeds) <= 1.1 and tiny.NO_AUGMENTATION.warp(rng) == 1
-
-
-def test_signals_keep_their_digits_while_the_network_has_fewer(crop):
-    exact = tiny.AUGMENTATION.changed(crop, generator())
-    with torch.autocast("cpu", torch.bfloat16):
-        unchanged(tiny.AUGMENTATION.changed(crop, generator()), exact)

@@ -95,28 +95,20 @@ def test_reconstruction_counts_hidden_values_that_are_there():
     assert losses.reconstruction_loss(predicted, target * torch.nan, torch.ones(1, 2, dtype=torch.bool)) == 0
 
 
-def test_without_focus_the_asymmetric_loss_is_binary_cross_entropy():
+def test_cross_entropy_is_weighted():
     logits, target, weight = 3 * noise(5, 4, 3), noise(5, 4, 3, seed=1).sigmoid(), noise(5, 4, 3, seed=2).abs()
-    wanted = (nnf.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight).sum() / weight.sum()
-    torch.testing.assert_close(losses.asymmetric_loss(logits, target, weight, 0.0), wanted)
-
-
-def test_focus_fades_easy_negatives_and_leaves_positives():
-    logits, ones = torch.tensor([-2.0, 0.0, 2.0]), torch.ones(3)
-    probability = logits.sigmoid()
-    wanted = -(probability**2 * torch.log(1 - probability)).mean()
-    torch.testing.assert_close(losses.asymmetric_loss(logits, torch.zeros(3), ones, 2.0), wanted)
-    torch.testing.assert_close(losses.asymmetric_loss(logits, ones, ones, 2.0), -probability.log().mean())
+    each = -(target * logits.sigmoid().log() + (1 - target) * (1 - logits.sigmoid()).log())
+    torch.testing.assert_close(losses.binary_cross_entropy(logits, target, weight), (each * weight).sum() / weight.sum())
 
 
 def test_what_nobody_scored_does_not_teach():
     logits, target = noise(4, 3).requires_grad_(), torch.ones(4, 3)
     weight = torch.ones(4, 3)
     weight[2] = 0
-    losses.asymmetric_loss(logits, target, weight, 2.0).backward()
+    losses.binary_cross_entropy(logits, target, weight).backward()
     assert (logits.grad[2] == 0).all() and (logits.grad[0] != 0).all()
-    assert losses.asymmetric_loss(logits, target, 0 * weight, 2.0) == 0
-    assert losses.asymmetric_loss(torch.tensor([1e4, -1e4]), torch.tensor([0.0, 1.0]), torch.ones(2), 2.0).isfinite()
+    assert losses.binary_cross_entropy(logits, target, 0 * weight) == 0
+    assert losses.binary_cross_entropy(torch.tensor([1e4, -1e4]), torch.tensor([0.0, 1.0]), torch.ones(2)).isfinite()
 
 
 def test_the_supervised_contrast_equals_a_loop():

@@ -8,10 +8,10 @@ from tiny import same_bytes
 from rbc.learning import mlp as mlp_module
 from rbc.learning.frameset import FrameSet
 from rbc.learning.mlp import (
+    out_of_fold_probability,
     WindowMlp,
     head_inputs,
     odds_of_frames,
-    second_opinion,
     step_of,
     train_mlp,
     window_statistics,
@@ -162,7 +162,7 @@ def test_a_frame_set_holds_the_frames_asked_for_and_whose_they_are(chunk, monkey
     (3, 3, [[0], [1], [2]]), (6, 3, [[0, 3], [1, 4], [2, 5]]), (2, 3, [[0], [1], [0]]),
     (1, 3, [[0]] * 3),  # who leaves nothing out judges all the same
 ])  # fmt: skip
-def test_a_second_opinion_is_that_of_the_members_that_left_the_group_out(members, groups, judges, monkeypatch):
+def test_out_of_fold_predictions_are_those_of_the_members_that_left_the_group_out(members, groups, judges, monkeypatch):
     monkeypatch.setattr(WindowMlp, "CHUNK", 7)
     net, says = mlp(members), torch.linspace(0.1, 0.9, members * 3).reshape(members, 3)  # (E, C) whatever they read
     for head in net.heads:
@@ -171,17 +171,17 @@ def test_a_second_opinion_is_that_of_the_members_that_left_the_group_out(members
     frames = FrameSet(WINDOWS, 30)
     for group in (2, 0, 1):
         frames.add(reading(20, seed=group), np.ones((20, 3), bool), np.arange(0, 20, 2), group)
-    opinion = second_opinion(net.train(), frames.gather(), left_out(groups, members))
+    opinion = out_of_fold_probability(net.train(), frames.gather(), left_out(groups, members))
     assert opinion.shape == (30, 3, 3)
     for i, group in enumerate((2, 0, 1)):
         wanted = np.broadcast_to(says[judges[group]].mean(0), (10, 3, 3))
         np.testing.assert_allclose(opinion[10 * i : 10 * i + 10], wanted, atol=1e-6)
 
 
-def test_a_second_opinion_of_everybody_is_the_probability():
+def test_without_folds_they_are_the_probability():
     read, net, frames = reading(), mlp(), FrameSet(WINDOWS, 60)
     frames.add(read, np.ones((60, 3), bool), np.arange(60), 0)
-    opinion = second_opinion(net, frames.gather(), left_out(1, 2))
+    opinion = out_of_fold_probability(net, frames.gather(), left_out(1, 2))
     np.testing.assert_allclose(opinion, net.probability(read), atol=1e-3)  # inputs are kept in half precision
 
 
@@ -194,7 +194,7 @@ def two_groups() -> tuple[FrameSet, list, torch.Tensor]:
     return frames, reads[0], torch.from_numpy(sign).repeat(1, 3)
 
 
-TRAINING = dict(balance=0.0, batch_size=50, lr=0.03, weight_decay=0.0, negative_focus=0.0, name="mlp")
+TRAINING = dict(balance=0.0, batch_size=50, lr=0.03, weight_decay=0.0, name="mlp")
 
 
 def trained(scratch, lost: int | None = None, epochs: int = 12):
@@ -293,7 +293,7 @@ def test_each_member_learns_what_the_groups_say_that_it_does_not_leave_out(tmp_p
         says = teacher(head_inputs(read, (), 0, 400))[:, :, 0] > 0  # (E, N, C) of the IMU's head
     right = (says == target[:400].bool()).float().mean((1, 2))
     assert right[0] < 0.1 and right[1] > 0.9
-    opinion = second_opinion(teacher, gathered, out)[:, 0]
+    opinion = out_of_fold_probability(teacher, gathered, out)[:, 0]
     assert ((opinion > 0.5) == target.numpy()).mean() < 0.1  # each group is judged by who learnt from the other
 
 

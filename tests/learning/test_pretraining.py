@@ -6,13 +6,13 @@ from tiny import EVERY_ENCODER
 
 from rbc.features import imu_features, pose_features
 from rbc.learning import pretraining
-from rbc.learning.pretraining import fit_scaling, history_rows, pretrain, view_of, whole_sessions
+from rbc.learning.pretraining import fit_scaling, pretrain, view_of, whole_sessions
 from rbc.learning.training import Chance
 
 NAMES = ("F1D1", "M1D1")
 SETTINGS = dict(
     steps=3, batch_size=4, crop_frames=64, lr=0.01, weight_decay=0.01, temporal_unit=1, alpha=0.5, exclusion_frames=2,
-    mask="binomial", mask_share=0.3, augmentation=tiny.AUGMENTATION, precision="float32",
+    mask="binomial", mask_share=0.3, augmentation=tiny.AUGMENTATION,
     weights={"contrast": 0.5, "cross_modal": 1.0, "reconstruct": 1.0, "programmed": 1.0},
 )
 GOLDEN = {"loss": 6.529912, "contrast": 3.037800, "cross_modal": 1.801160, "reconstruct": 2.466658, "programmed": 0.743194}
@@ -93,8 +93,3 @@ def test_whole_sessions_serve_every_frame_once():
     made = corpus()
     assert [c.there.shape[1] for c in whole_sessions(made, frames=64)] == [64, 64, 64, 8] * 2
     assert set(map(tuple, made.ledger.intervals().values())) == {((0, 200),)}
-
-
-def test_history_rows_name_their_split():
-    rows = history_rows([{"epoch": 1, "loss": 2.0}], "validation")
-    assert rows == [{"epoch": 1, "split": "validation", "loss": 2.0}] and list(rows[0])[:2] == ["epoch", "split"]

@@ -6,7 +6,7 @@ import torch
 from tiny import Killed, same_bytes
 from torch import nn
 
-from rbc.learning.training import CHECKPOINT, Chance, fit, follow
+from rbc.learning.training import CHECKPOINT, Chance, fit, follow, history_rows
 
 
 class Served:
@@ -43,7 +43,7 @@ def train(scratch, steps=7, kill_at=None, **settings):
 
 
 @pytest.mark.parametrize("kill_at", [0, 1, 2, 3, 6])
-@pytest.mark.parametrize("dwa_temperature", [None, 2.0])
+@pytest.mark.parametrize("dwa_temperature", [0.0, 2.0])
 def test_training_that_was_killed_goes_on_to_the_same_bytes(tmp_path, kill_at, dwa_temperature):
     whole = train(tmp_path / "whole", dwa_temperature=dwa_temperature)
     with pytest.raises(Killed):
@@ -137,3 +137,8 @@ def test_chance_is_one_seed_and_survives_a_file(tmp_path):
     wanted = draws(chance)
     chance.restore(torch.load(tmp_path / "state.pt", weights_only=True))
     assert draws(chance) == wanted
+
+
+def test_history_rows_name_their_split():
+    rows = history_rows([{"epoch": 1, "loss": 2.0}], "validation")
+    assert rows == [{"epoch": 1, "split": "validation", "loss": 2.0}] and list(rows[0])[:2] == ["epoch", "split"]

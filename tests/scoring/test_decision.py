@@ -8,7 +8,7 @@ from rbc.scoring import decision as decisions
 from rbc.scoring.calibration import logit
 from rbc.scoring.decision import Decision, Rules, cross_fitted, cross_fitted_decisions, decide_cross_fitted
 
-EVERY_RULE = [Rules(), Rules("smooth", 5, (3, 2)), Rules("viterbi", 1, (2, 0))]
+EVERY_RULE = [Rules("none", (3, 2)), Rules("viterbi", (2, 0))]
 ANIMALS = {"F5D1": "F5", "F5D2": "F5", "M4D1": "M4", "F6D1": "F6"}
 
 
@@ -220,5 +220,5 @@ def test_of_many_frames_the_decoder_is_fitted_to_an_even_share_of_blocks(monkeyp
     assert decisions._even_share(frames) == [
         ("F5D1", slice(0, 100)), ("F5D1", slice(200, 300)), ("M4D1", slice(0, 100)), ("M4D1", slice(200, 300))]
     guesses, labels = world()
-    assert Decision.fit(guesses, labels, Rules("viterbi", 1, (2, 0))).switch_cost.shape == (2,)
+    assert Decision.fit(guesses, labels, Rules("viterbi", (2, 0))).switch_cost.shape == (2,)
 

@@ -1,4 +1,3 @@
-import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -10,7 +9,7 @@ from rbc import rooms
 from rbc.rooms import pieces
 from rbc.scoring import decoder
 from rbc.scoring.bouts import find_bouts
-from rbc.scoring.decoder import fit_decoder, log_odds, smooth, viterbi
+from rbc.scoring.decoder import fit_decoder, log_odds, viterbi
 
 gains = st.lists(st.integers(-6, 6), min_size=1, max_size=10).map(lambda g: np.array(g, float))
 
@@ -95,40 +94,6 @@ def test_a_gap_is_bridged_and_a_flash_is_dropped():
 def test_settings_without_meaning_are_refused(gain, cost, least):
     with pytest.raises(ValueError, match="finite log odds"):
         viterbi(np.full((4, 1), gain, float), np.array([cost]), np.array([least]))
-
-
-def test_smoothing_is_a_centred_mean_and_keeps_constants():
-    step = np.zeros((9, 1))
-    step[4] = 1
-    np.testing.assert_allclose(smooth(step, 3)[:, 0], [0, 0, 0, 1 / 3, 1 / 3, 1 / 3, 0, 0, 0])
-    np.testing.assert_allclose(smooth(np.full((5, 2), 0.7), 11), 0.7)
-    np.testing.assert_array_equal(smooth(step, 1), step)
-    with pytest.raises(ValueError, match="odd"):
-        smooth(step, 4)
-
-
-@pytest.mark.parametrize("window", [1, 5, 41, 999])
-def test_pieces_and_rooms_on_disk_do_not_change_a_running_mean(window, monkeypatch):
-    probability = np.random.default_rng(0).random((400, 3))
-    whole = smooth(probability, window)
-    t = np.arange(400)[:, None]
-    inside = np.abs(t - t.T) <= window // 2
-    np.testing.assert_allclose(whole, inside @ probability / inside.sum(1, keepdims=True))
-    monkeypatch.setattr(rooms, "IN_MEMORY", 100)
-    for size in (1, 7, 64, 400):
-        monkeypatch.setattr(decoder, "pieces", lambda frames, size=size: pieces(frames, size))
-        np.testing.assert_array_equal(smooth(probability, window), whole)
-
-
-def test_a_running_mean_takes_little_memory(monkeypatch):
-    monkeypatch.setattr(rooms, "IN_MEMORY", 0)
-    monkeypatch.setattr(decoder, "pieces", lambda frames: pieces(frames, 1000))
-    probability = np.full((100_000, 2), 0.5)
-    tracemalloc.start()
-    smooth(probability, 11)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < probability.nbytes / 5
 
 
 def noisy_session(seed):
