@@ -11,11 +11,11 @@ from rbc.recordings.origin import describe_data
 
 FILES = {"metrics/evaluate.json": "dvc repro", "metrics/test.json": "make final"}  # what writes them
 NEXT = """Where to look next
-  plots/align_data.html          every session: clocks, gaps, mounting, which ones are unlike the others
-  plots/evaluate_ethogram.html   labels and decisions over time, session by session
-  data/finetune/label_errors.csv labels that are likely errors, the surest first: look at the video there
-  dvc metrics diff               what this run changed against the last commit
-  docs/guide.md, docs/scoring.md what to do next, and what the scores mean
+  plots/align_data.html           every session: clocks, gaps, mounting, which ones are unlike the others
+  plots/evaluate_ethogram.html    labels and decisions over time, session by session
+  data/finetune/label_errors.csv  labels that are likely errors, the surest first: look at the video there
+  dvc metrics diff                what this run changed against the last commit
+  docs/guide.md, docs/scoring.md  what to do next, and what the scores mean
 """
 
 
