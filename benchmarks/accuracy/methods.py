@@ -14,9 +14,9 @@ ALWAYS = "always_present"
 CHANCE = (ALWAYS, "validity_only")
 """What a score stands beside; nobody competes with them."""
 PEERS = (ALWAYS, *METHODS)
-OPTIONAL = ("gradient_boosting", "clusters", "tcn", "ts2vec", "cebra")  # by name only: behind the trees, or hours long
+OPTIONAL = ("gradient_boosting",)  # by name only: behind the other trees
 SCREENED = (RBC, "raw_trees", "random_forest")
-USUAL_MINUTES = {RBC: 5.0, "tcn": 5.0, "cebra": 15.0, ALWAYS: 0.1}
+USUAL_MINUTES = {RBC: 5.0, ALWAYS: 0.1}
 """Of a fit that nobody has timed yet; 1.5 of methods that are not here."""
 STAGES = ("pretrain", "align_sessions", "finetune", "pseudo_label", "train_mlp")
 NOT_OF_RBC = {"data", "simulate", "align_data", "evaluate", "baselines", "embed"}

@@ -11,8 +11,8 @@ from benchmarks.accuracy.comparison import JUDGED, SCORES, headlines, verdicts
 from benchmarks.accuracy.methods import RBC, VARIANTS
 
 COLOURS = {  # of methods; behaviours have theirs in rbc.figures.palette
-    RBC: "#d62728", "raw_trees": "#ff7f0e", "random_forest": "#2ca02c", "gradient_boosting": "#98df8a", "tcn": "#1f77b4",
-    "ts2vec": "#17becf", "cebra": "#9467bd", "clusters": "#bcbd22", "validity_only": "#7f7f7f", "always_present": "#c7c7c7",
+    RBC: "#d62728", "raw_trees": "#ff7f0e", "random_forest": "#2ca02c", "gradient_boosting": "#98df8a",
+    "validity_only": "#7f7f7f", "always_present": "#c7c7c7",
 }  # fmt: skip
 MINUTES = (0.5, 1, 2, 3, 4, 5, 7, 10, 20, 50, 100, 200, 500)  # that axes name
 TITLES = {"AP": "mean average precision", "F1": "macro F1"}

@@ -7,14 +7,10 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from benchmarks.peers.baselines import random_forest, validity_only
-from benchmarks.peers.cebra import cebra
-from benchmarks.peers.clusters import clusters
 from benchmarks.peers.gradient_boosting import gradient_boosting
 from benchmarks.peers.raw_channels import raw_channels
 from benchmarks.peers.raw_trees import raw_trees
-from benchmarks.peers.tcn import tcn
 from benchmarks.peers.training_data import Method, Predictions, Tracks, TrainingData
-from benchmarks.peers.ts2vec import ts2vec
 from rbc.features import session_features
 from rbc.recordings.session import Session
 from rbc.signals import Recipe
@@ -31,7 +27,7 @@ def _threads_of_torch(method: Method) -> Method:
 
 
 METHODS: dict[str, Method] = {method.__name__: _threads_of_torch(method) for method in (
-    validity_only, raw_trees, random_forest, gradient_boosting, tcn, ts2vec, clusters, cebra,
+    validity_only, raw_trees, random_forest, gradient_boosting,
 )}
 
 

@@ -1,19 +1,14 @@
-import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
-from benchmarks.peers import cebra, clusters, gradient_boosting, tcn, ts2vec
-from benchmarks.peers.training_data import TrainingData
+from benchmarks.peers import gradient_boosting
 from benchmarks.peers.methods import METHODS
-from benchmarks.peers.scaling import fit_scaling
-from rbc.scoring.calibration import logit
+from benchmarks.peers.training_data import TrainingData
 from rbc.scoring.metrics import average_precision
 
-LEARNT = "raw_trees", "gradient_boosting", "tcn", "ts2vec", "clusters", "cebra"
+LEARNT = "raw_trees", "gradient_boosting"
 ANIMALS = {"a1": "A", "a2": "A", "b": "B", "c": "C", "held": "D", "blind": "E"}
 
 
@@ -39,36 +34,9 @@ def example():
     return data, held, truth
 
 
-class Cebra:
-    """What the documentation says of `cebra.CEBRA`, with two features in the place of an embedding."""
-
-    def __init__(self, **settings):
-        assert settings == cebra.SETTINGS
-
-    def fit(self, x, y):
-        assert x.dtype == np.float32 and np.isfinite(x).all() and len(x) == len(y)
-        assert y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
-        self.width = x.shape[1]
-        return self
-
-    def transform(self, x):
-        assert x.shape[1] == self.width and np.isfinite(x).all()
-        return x[:, :2]
-
-
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cebra", SimpleNamespace(CEBRA=Cebra))
-    for module, settings in ((gradient_boosting, {"TREES": 8}),
-                             (tcn, {"STEPS": 25, "BATCH": 4, "CROP": 64, "CHANNELS": (16, 8), "LAYERS": 2, "LR": 2e-2}),
-                             (ts2vec, {"STEPS": 15, "BATCH": 4, "CROP": 32, "HIDDEN": 16, "WIDTH": 16, "BLOCKS": 2}),
-                             (clusters, {"CLUSTERS": 12})):
-        for name, value in settings.items():
-            monkeypatch.setattr(module, name, value)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    monkeypatch.setattr(gradient_boosting, "TREES", 8)
 
 
 def scores(predicted, truth):
@@ -119,29 +87,6 @@ def test_a_feature_may_be_missing_in_every_training_session(method):
         x[:, 3] = np.nan
     predicted, _ = METHODS[method](data, held)
     assert min(scores(predicted, truth)) > 0.55
-
-
-def test_cebra_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cebra", None)
-    data, held, _ = example()
-    with pytest.raises(ImportError, match="pip install cebra"):
-        METHODS["cebra"](data, held)
-
-
-def test_scaling_is_that_of_training_sessions_and_says_what_is_missing():
-    x = np.float32([[1, np.nan, 5], [3, np.nan, 5]])
-    scaled = fit_scaling({"a": x})
-    np.testing.assert_allclose(scaled(x), [[-1, 0, 0, 1 / 3], [1, 0, 0, 1 / 3]])
-    np.testing.assert_allclose(scaled(np.float32([[np.nan, 2, 1e9]])), [[0, 2, 10, 1 / 3]])
-
-
-def test_stages_loss_is_cross_entropy_of_scored_frames_and_the_cut_steps_of_log_probabilities():
-    labels = torch.tensor([[[1], [0], [-1]]], dtype=torch.int8)
-    flat = torch.full((2, 1, 3, 1), float(logit(0.8)))
-    assert float(tcn.stages_loss(flat, labels)) == pytest.approx(-(np.log(0.8) + np.log(0.2)) / 2)
-    jump = torch.tensor([[[[20.0], [20.0], [-20.0]]]])
-    wanted = 10 + tcn.SMOOTHING * tcn.TRUNCATION**2 / 2
-    assert float(tcn.stages_loss(jump, labels)) == pytest.approx(wanted, rel=1e-4)
 
 
 def test_validity_only_reads_nothing_but_what_is_there():
