@@ -13,7 +13,7 @@ from rbc.features import session_features
 from rbc.outputs import writing
 from rbc.params import load
 from rbc.scoring.baselines import random_forest, validity_only
-from rbc.scoring.known import KNOWN, write_known
+from rbc.scoring.out_of_fold import OUT_OF_FOLD, write_out_of_fold
 from rbc.scoring.labels import scored_rows, with_slack
 
 VALIDITY_TREES = 20  # what is there or not is told by a few
@@ -40,7 +40,7 @@ def main() -> None:
         for i, session in enumerate(held):
             np.savez(out / f"{session}.npz", **{name: p[i].astype(np.float32) for name, p in said.items()})
         for i, (session, labels) in enumerate(views.items() if known["random_forest"] else ()):
-            write_known(out / KNOWN / f"{session}.npz", labels[scored_rows(labels)],
+            write_out_of_fold(out / OUT_OF_FOLD / f"{session}.npz", labels[scored_rows(labels)],
                         **{name: p[i].astype(np.float32) for name, p in known.items()})
 
 

@@ -22,7 +22,7 @@ from rbc.outputs import write_json, write_text
 from rbc.recordings.preparation import align_all
 from rbc.recordings.session import Session, load_sessions
 from rbc.recordings.truth import read_truth
-from rbc.scoring.decision import Guess
+from rbc.scoring.decision import Predictions
 from rbc.simulate import writer
 from rbc.simulate.recording import write_session
 from rbc.simulate.sizes import Plan
@@ -78,7 +78,7 @@ def budgets(classifier: Classifier, sessions: Mapping[str, Session], truth: Mapp
     return pd.DataFrame(rows)
 
 
-def decide(classifier: Classifier, guess: Guess) -> tuple[np.ndarray, np.ndarray]:
+def decide(classifier: Classifier, guess: Predictions) -> tuple[np.ndarray, np.ndarray]:
     """Decisions (T, C), and in which frames there is anything to read (T,)."""
     return classifier.decision.decide(classifier.decision.probability(*guess)), guess[1].any(1)
 

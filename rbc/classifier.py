@@ -21,7 +21,7 @@ from rbc.recordings.errors import RecordingError
 from rbc.recordings.session import MODALITIES, Session
 from rbc.rooms import let_go, pieces, room
 from rbc.scoring.calibration import mean_of_heads
-from rbc.scoring.decision import Decision, Guess
+from rbc.scoring.decision import Decision, Predictions
 
 RECIPE = "recipe.json"
 
@@ -42,17 +42,17 @@ class Classifier:
         """Did a labelled animal wear its IMU there, as of `Session.mount`? Taken for granted where nobody can tell."""
         return mount in self.mounts or "" in (mount, *self.mounts)
 
-    def guess(self, sessions: Mapping[str, Session]) -> dict[str, Guess]:
+    def guess(self, sessions: Mapping[str, Session]) -> dict[str, Predictions]:
         """Probabilities (T, M, C) and heads there (T, M) of sessions never seen."""
         return {name: self._guess(session) for name, session in sessions.items()}
 
-    def adapted(self, sessions: Mapping[str, Session], guesses: Mapping[str, Guess]) -> dict[str, Guess]:
+    def adapted(self, sessions: Mapping[str, Session], guesses: Mapping[str, Predictions]) -> dict[str, Predictions]:
         """Guesses after each session has adapted without labels, on what its heads said on average in its guess."""
         glances = {name: tuple(np.concatenate([x[chunk] for chunk in looked_at(len(session))]) for x in guesses[name])
                    for name, session in sessions.items()}
         return {name: self._adapted(session, glances[name]) for name, session in sessions.items()}
 
-    def headline(self, sessions: Mapping[str, Session], adapt: bool) -> dict[str, Guess]:
+    def headline(self, sessions: Mapping[str, Session], adapt: bool) -> dict[str, Predictions]:
         """The guesses that count: adapted ones where `adapt`."""
         if not adapt:
             return self.guess(sessions)
@@ -67,7 +67,7 @@ class Classifier:
         part = read_part(self.model.network, session, self.model.recipe, wide, shift)
         return self.mlp.probability(part.read, start, stop), part.there[start:stop].cpu().numpy()
 
-    def _guess(self, session: Session, shift: SessionShift = NO_SHIFT, chunks: list[slice] | None = None) -> Guess:
+    def _guess(self, session: Session, shift: SessionShift = NO_SHIFT, chunks: list[slice] | None = None) -> Predictions:
         """The guess in all frames, or in those of the chunks, one after the other."""
         self.model.network.eval()
         chunks = list(pieces(len(session), CHUNK)) if chunks is None else chunks
@@ -80,7 +80,7 @@ class Classifier:
             let_go(probability, *vars(session).values())
         return probability, heads_there(there, self.taught(session.mount))
 
-    def _adapted(self, session: Session, glance: Guess) -> Guess:
+    def _adapted(self, session: Session, glance: Predictions) -> Predictions:
         """The guess after adapting on the guess in the frames that are looked at."""
         looked = looked_at(len(session))
         soft = np.split(mean_of_heads(*glance), np.cumsum([chunk.stop - chunk.start for chunk in looked])[:-1])

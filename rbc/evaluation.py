@@ -19,15 +19,15 @@ from rbc.figures.tracks import EthogramTrack
 from rbc.recordings.session import MODALITIES, NOT_SCORED, PRESENT, Session, activity
 from rbc.scoring.calibration import mean_of_heads
 from rbc.scoring.certainty import certain_scores
-from rbc.scoring.decision import Decision, Guess, Rules, cross_fitted, decide_cross_fitted
-from rbc.scoring.known import NOTHING, Known
+from rbc.scoring.decision import Decision, Predictions, Rules, cross_fitted, decide_cross_fitted
+from rbc.scoring.out_of_fold import NONE_OUT_OF_FOLD, OutOfFoldLabelled
 from rbc.scoring.metrics import Scored, f1_scores, frame_counts, scoreboard
 from rbc.scoring.splits import RUNGS
 
 CURVE_POINTS = 100
 
 
-def variants(classifier: Classifier, sessions: Mapping[str, Session], adapt: bool) -> dict[str, dict[str, Guess]]:
+def variants(classifier: Classifier, sessions: Mapping[str, Session], adapt: bool) -> dict[str, dict[str, Predictions]]:
     """Predictions by name: zero_shot, adapted, and the headline (whichever of the two `adapt` says) with one modality."""
     found = {"zero_shot": classifier.guess(sessions)}
     found["adapted"] = classifier.adapted(sessions, found["zero_shot"])
@@ -36,7 +36,7 @@ def variants(classifier: Classifier, sessions: Mapping[str, Session], adapt: boo
     return found
 
 
-def decide(classifier: Classifier, predictions: Mapping[str, Guess], labels: Mapping[str, np.ndarray],
+def decide(classifier: Classifier, predictions: Mapping[str, Predictions], labels: Mapping[str, np.ndarray],
            animals: Mapping[str, str], *, shipped: bool) -> list[Scored]:
     """Every session in labels (T, C) with a decision applied that was saved with the model; nothing is fitted.
 
@@ -63,7 +63,7 @@ class Judge:
     collar_s: float
     rules: Rules
 
-    def decide(self, predictions: Mapping[str, Guess], known: Known = NOTHING) -> list[Scored]:
+    def decide(self, predictions: Mapping[str, Predictions], known: OutOfFoldLabelled = NONE_OUT_OF_FOLD) -> list[Scored]:
         """Every scored session with a decision applied that is fitted here; `known` are out-of-fold predictions."""
         if self.scored.keys() == self.held.keys():
             return cross_fitted(predictions, self.held, self.animals, self.rules, known)
@@ -88,7 +88,7 @@ class Judge:
 
 
 def before_and_after(scored: list[Scored],
-                     predictions: Mapping[str, Guess]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+                     predictions: Mapping[str, Predictions]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels (T, C) of all sessions, the mean probability of the heads, and the calibrated probability."""
     parts = [(s.labels, mean_of_heads(*predictions[s.name]), s.probability) for s in scored]
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
@@ -161,9 +161,9 @@ def precision_recall_rows(scored: list[Scored], behaviours: tuple[str, ...]) -> 
     return pd.concat(parts, ignore_index=True)
 
 
-def read_predictions(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Guess]]:
+def read_predictions(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Predictions]]:
     """Predictions of the baselines for the sessions, by method, each with a single head that is always available."""
-    found: dict[str, dict[str, Guess]] = {}
+    found: dict[str, dict[str, Predictions]] = {}
     for name in names:
         with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
             for method, probability in file.items():

@@ -34,8 +34,8 @@ class Experiment:
         animals = {name: session.animal for name, session in sessions.items()}
         split = params.split
         experiment = cls(params, sessions, assign(animals, split.by, split.validation, split.test))
-        if len(experiment.taught) == 1 and not experiment.labels("validation"):
-            raise SplitError(f"labels of training animals: only {', '.join(experiment.taught)} has any, of validation animals "
+        if len(experiment.labelled_animals) == 1 and not experiment.labels("validation"):
+            raise SplitError(f"labels of training animals: only {', '.join(experiment.labelled_animals)} has any, of validation animals "
                              f"nobody (split.validation: {list(split.validation)}); decisions are fitted on animals that were "
                              "left out: needs labels of a second training animal or of a validation animal")
         return experiment
@@ -82,7 +82,7 @@ class Experiment:
         return {name: labels for name, labels in views.items() if (labels >= 0).any()}
 
     @property
-    def taught(self) -> set[str]:
+    def labelled_animals(self) -> set[str]:
         """Training animals with labels."""
         return {self.animals[name] for name in self.labels("train")}
 

@@ -66,11 +66,11 @@ def mirrored_track(track: np.ndarray, behaviours: Sequence[str], unknown: float)
     return out
 
 
-def twin(session: str) -> str:
+def mirrored_name(session: str) -> str:
     """The name under which a mirrored session stands beside the one that was recorded."""
     return f"{session} mirrored"
 
 
-def with_twins(tracks: Mapping[str, np.ndarray], behaviours: Sequence[str], unknown: float) -> dict[str, np.ndarray]:
+def with_mirrored(tracks: Mapping[str, np.ndarray], behaviours: Sequence[str], unknown: float) -> dict[str, np.ndarray]:
     """The sessions' tracks (..., C), and those of what a mirror shows."""
-    return {**tracks, **{twin(name): mirrored_track(track, behaviours, unknown) for name, track in tracks.items()}}
+    return {**tracks, **{mirrored_name(name): mirrored_track(track, behaviours, unknown) for name, track in tracks.items()}}

@@ -29,7 +29,7 @@ from rbc.recordings.origin import load_origin
 from rbc.recordings.session import MODALITIES
 from rbc.recordings.truth import load_truth
 from rbc.scoring.certainty import risk_rows
-from rbc.scoring.known import KNOWN, NOTHING, read_known
+from rbc.scoring.out_of_fold import OUT_OF_FOLD, NONE_OUT_OF_FOLD, read_out_of_fold
 from rbc.scoring.metrics import Scored
 from rbc.scoring.reliability import WHOLE, calibration_rows
 from rbc.scoring.splits import RUNGS, Ledger, SplitError, check_no_leak, rungs
@@ -78,7 +78,7 @@ def main() -> None:
                                {WHOLE: headline, **{m: m for m in MODALITIES}}.items()}, decided["rbc"], experiment, role)
             for s in decided["rbc"]:
                 np.savez(out / f"{s.name}.npz", probability=s.probability.astype(np.float32), decision=s.decision,
-                         uncertain=s.spare < 0)
+                         uncertain=s.margin < 0)
             tracks = ethogram_tracks(decided["rbc"], sessions, role, truth, experiment.behaviours)
             page = ethogram_page(tracks, experiment.behaviours, title=f"Ethogram on {role} animals",
                                  definitions=params.data.ontology.definitions)
@@ -89,9 +89,9 @@ def main() -> None:
 
 def decide_baselines(judge: Judge) -> dict[str, list[Scored]]:
     """The baselines' decisions by method, fitted here: to training animals too where rbc's were (out of fold)."""
-    out_of_fold = read_known(BASELINES / KNOWN) if (MODEL / KNOWN).exists() else {}
+    out_of_fold = read_out_of_fold(BASELINES / OUT_OF_FOLD) if (MODEL / OUT_OF_FOLD).exists() else {}
     predictions = read_predictions(BASELINES, {**judge.held, **judge.scored})
-    return {name: judge.decide(p, out_of_fold.get(name, NOTHING)) for name, p in predictions.items()}
+    return {name: judge.decide(p, out_of_fold.get(name, NONE_OUT_OF_FOLD)) for name, p in predictions.items()}
 
 
 def write_scores(experiment: Experiment, judge: Judge, decided: dict[str, list[Scored]], truth: dict[str, np.ndarray],

@@ -18,7 +18,7 @@ NAMES = ("F1D1", "F1D2", "M1D1", "F5D1", "F6D1")
 def params() -> Params:
     shipped = load(ROOT / "params.yaml").model_dump()
     changes = {"split": {"by": "animal", "validation": ("F5",), "test": ("F6",)},
-               "compute": {"threads": 1, "precision": "float32"},
+               "compute": {"threads": 1},
                "data": shipped["data"] | {"body_axis": ("neck", "tail_base"), "head_axis": ("nose", "neck")}}
     return Params.model_validate(shipped | changes)
 

@@ -7,7 +7,7 @@ import torch
 
 from rbc.features import imu_features, pose_features
 from rbc.inference import encode
-from rbc.mirror import NO_ONE, counterparts, has_mirror, mirrored, mirrored_track, twin, with_twins
+from rbc.mirror import NO_ONE, counterparts, has_mirror, mirrored, mirrored_track, mirrored_name, with_mirrored
 from rbc.signals import session_crop
 
 RECIPE = tiny.RECIPE
@@ -80,9 +80,9 @@ def test_labels_change_sides_and_what_has_no_counterpart_is_unknown():
 
 def test_twins_stand_beside_the_sessions():
     soft = {"F1D1": np.array([[0.2, 0.7]])}
-    both = with_twins(soft, ("left", "right"), np.nan)
-    assert list(both) == ["F1D1", twin("F1D1")]
-    assert both[twin("F1D1")].tolist() == [[0.7, 0.2]] and both["F1D1"] is soft["F1D1"]
+    both = with_mirrored(soft, ("left", "right"), np.nan)
+    assert list(both) == ["F1D1", mirrored_name("F1D1")]
+    assert both[mirrored_name("F1D1")].tolist() == [[0.7, 0.2]] and both["F1D1"] is soft["F1D1"]
 
 
 def test_ready_made_features_have_no_mirror():

@@ -22,7 +22,7 @@ from benchmarks.peers.training_data import TrainingData
 from rbc.experiment import Experiment
 from rbc.recordings.session import MODALITIES, Session
 from rbc.recordings.truth import read_truth
-from rbc.scoring.decision import Decision, Guess, Rules
+from rbc.scoring.decision import Decision, Predictions, Rules
 from rbc.scoring.labels import scored_rows, with_slack
 from rbc.scoring.metrics import Scored
 
@@ -85,7 +85,7 @@ def _fitted(method: str, experiment: Experiment, held: Mapping[str, Session],
     return [decision.score(n, s.animal, _single(predicted[n]), np.asarray(s.labels)) for n, s in held.items()]
 
 
-def _single(probability: np.ndarray) -> Guess:
+def _single(probability: np.ndarray) -> Predictions:
     """Predictions (T, 1, C) of a single head that is always there."""
     return probability[:, None], np.ones((len(probability), 1), bool)
 

@@ -16,7 +16,7 @@ from rbc.inference import Encoded
 from rbc.learning.frameset import FrameSet
 from rbc.learning.mlp import WindowMlp, out_of_fold_probability, train_mlp
 from rbc.learning.training import Chance
-from rbc.scoring.known import Guess
+from rbc.scoring.out_of_fold import Predictions
 from rbc.scoring.labels import NOT_SCORED, PRESENT, prevalence
 from rbc.scoring.splits import folds
 
@@ -29,7 +29,7 @@ class OutOfFold:
     probability: np.ndarray  # (N, M, C)
     available: np.ndarray  # (N, M) has the head anything to read?
 
-    def of(self, wanted: np.ndarray) -> tuple[np.ndarray, Guess]:
+    def of(self, wanted: np.ndarray) -> tuple[np.ndarray, Predictions]:
         """Of the wanted frames (T,) those that were used (n,), and the predictions for them."""
         here = wanted[self.rows]
         return self.rows[here], (self.probability[here], self.available[here])

@@ -56,7 +56,7 @@ def risk_rows(scored: Sequence[Scored], behaviours: Sequence[str]) -> list[dict]
     rows = []
     for c, name in enumerate(behaviours):
         labels, decision, spare = (np.concatenate([x[:, c] for x in part]) for part in
-                                   zip(*((s.labels, s.decision, s.spare) for s in scored), strict=True))
+                                   zip(*((s.labels, s.decision, s.margin) for s in scored), strict=True))
         here = labels != NOT_SCORED
         present, said, spare = labels[here] == PRESENT, decision[here].astype(bool), spare[here]
         if not len(present):
@@ -72,7 +72,7 @@ def risk_rows(scored: Sequence[Scored], behaviours: Sequence[str]) -> list[dict]
 
 
 def _joined(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    parts = ((s.labels, s.decision.astype(bool), s.spare >= 0) for s in scored)
+    parts = ((s.labels, s.decision.astype(bool), s.margin >= 0) for s in scored)
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
 

@@ -14,7 +14,7 @@ from rbc.rooms import each
 from rbc.scoring.calibration import apply_platt, cross_fit, fit_mix, fit_platt, fit_thresholds, logit, mix
 from rbc.scoring.certainty import USUAL_MARGIN, fit_margins
 from rbc.scoring.decoder import fit_decoder, log_odds, viterbi
-from rbc.scoring.known import NOTHING, Guess, Known
+from rbc.scoring.out_of_fold import NONE_OUT_OF_FOLD, Predictions, OutOfFoldLabelled
 from rbc.scoring.labels import with_slack
 from rbc.scoring.metrics import Scored
 
@@ -48,8 +48,8 @@ class Decision:
     """That of calibrated probabilities, where a model was saved without."""
 
     @classmethod
-    def fit(cls, guesses: Mapping[str, Guess], labels: Mapping[str, np.ndarray], rules: Rules,
-            known: Known = NOTHING) -> "Decision":
+    def fit(cls, guesses: Mapping[str, Predictions], labels: Mapping[str, np.ndarray], rules: Rules,
+            known: OutOfFoldLabelled = NONE_OUT_OF_FOLD) -> "Decision":
         """Everything fitted on the sessions in labels (T, C) 1, 0, -1, and on what is known of training animals."""
         guesses = dict(guesses) | {name: guess for name, (guess, _) in known.items()}
         labels = dict(labels) | {name: y for name, (_, y) in known.items()}
@@ -84,14 +84,14 @@ class Decision:
         """(T, C) bool of the calibrated probability (T, C)."""
         return self._decoded(self._evidence(probability))
 
-    def spare(self, probability: np.ndarray, decision: np.ndarray) -> np.ndarray:
+    def margin(self, probability: np.ndarray, decision: np.ndarray) -> np.ndarray:
         """(T, C) log odds by which the decision (T, C) on the calibrated probability (T, C) is surer than it must be to
         be certain; below 0 it is uncertain."""
         return each(lambda x, d: _lead(x, d) - self.margins, self._evidence(probability), decision)
 
     def uncertain(self, probability: np.ndarray, decision: np.ndarray) -> np.ndarray:
-        """(T, C) bool, of what `spare` takes."""
-        return each(lambda x: x < 0, self.spare(probability, decision))
+        """(T, C) bool, of what `margin` takes."""
+        return each(lambda x: x < 0, self.margin(probability, decision))
 
     def _evidence(self, probability: np.ndarray) -> np.ndarray:
         return each(lambda p: log_odds(p, self.thresholds), probability)
@@ -101,11 +101,11 @@ class Decision:
             return viterbi(evidence, self.switch_cost, self.min_frames)
         return each(lambda x: x >= 0, evidence)
 
-    def score(self, name: str, animal: str, guess: Guess, labels: np.ndarray) -> Scored:
+    def score(self, name: str, animal: str, guess: Predictions, labels: np.ndarray) -> Scored:
         """The session with this decision applied, ready to be judged."""
         probability = self.probability(*guess)
         decided = self.decide(probability)
-        return Scored(name, animal, labels, probability, decided, self.spare(probability, decided))
+        return Scored(name, animal, labels, probability, decided, self.margin(probability, decided))
 
     def as_dict(self) -> dict:
         return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in asdict(self).items()}
@@ -130,8 +130,8 @@ def _even_share(frames: Mapping[str, int]) -> list[tuple[str, slice]]:
     return [(n, slice(a, a + BLOCK)) for n, length in frames.items() for a in range(0, length, BLOCK)][::step]
 
 
-def cross_fitted_decisions(predictions: Mapping[str, Guess], labels: Mapping[str, np.ndarray],
-                           animals: Mapping[str, str], rules: Rules, known: Known = NOTHING) -> dict[str, Decision]:
+def cross_fitted_decisions(predictions: Mapping[str, Predictions], labels: Mapping[str, np.ndarray],
+                           animals: Mapping[str, str], rules: Rules, known: OutOfFoldLabelled = NONE_OUT_OF_FOLD) -> dict[str, Decision]:
     """A decision for each animal in labels (T, C), fitted on the other animals' labels and on out-of-fold predictions
     of training animals (`known`), by animal.
 
@@ -149,7 +149,7 @@ def cross_fitted_decisions(predictions: Mapping[str, Guess], labels: Mapping[str
     return cross_fit(groups, fit, lambda decision, _: decision, least=1 if known else 2)
 
 
-def decide_cross_fitted(decisions: Mapping[str, Decision], predictions: Mapping[str, Guess],
+def decide_cross_fitted(decisions: Mapping[str, Decision], predictions: Mapping[str, Predictions],
                         labels: Mapping[str, np.ndarray], animals: Mapping[str, str]) -> list[Scored]:
     """Every session in labels (T, C) with the decision applied that was fitted without its animal (session, half).
 
@@ -167,8 +167,8 @@ def decide_cross_fitted(decisions: Mapping[str, Decision], predictions: Mapping[
     return [_joined(parts) for parts in scored.values()]
 
 
-def cross_fitted(predictions: Mapping[str, Guess], labels: Mapping[str, np.ndarray], animals: Mapping[str, str],
-                 rules: Rules, known: Known = NOTHING) -> list[Scored]:
+def cross_fitted(predictions: Mapping[str, Predictions], labels: Mapping[str, np.ndarray], animals: Mapping[str, str],
+                 rules: Rules, known: OutOfFoldLabelled = NONE_OUT_OF_FOLD) -> list[Scored]:
     """Every session decided by settings that were fitted without its animal, as `cross_fitted_decisions`."""
     decisions = cross_fitted_decisions(predictions, labels, animals, rules, known)
     return decide_cross_fitted(decisions, predictions, labels, animals)
@@ -191,4 +191,4 @@ def _joined(pieces: list[Scored]) -> Scored:
         return pieces[0]
     join = lambda field: np.concatenate([getattr(p, field) for p in pieces])  # noqa: E731
     return Scored(pieces[0].name, pieces[0].animal, join("labels"), join("probability"), join("decision"),
-                  join("spare"))
+                  join("margin"))

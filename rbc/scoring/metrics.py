@@ -30,7 +30,7 @@ class Scored:
     """(T, C) in [0, 1]."""
     decision: np.ndarray
     """(T, C) bool or 0/1."""
-    spare: np.ndarray | None = None
+    margin: np.ndarray | None = None
     """(T, C) log odds by which a decision is surer than it must be to be certain; below 0 it is uncertain."""
 
 

@@ -56,7 +56,7 @@ def test_uncertain_is_what_lies_near_its_threshold_or_was_overruled(rules):
     above = logit(smoothed) - logit(decision.thresholds)
     wanted = (np.abs(above) < [0.5, 0.2]) | ((above >= 0) != scored.decision)
     np.testing.assert_array_equal(decision.uncertain(scored.probability, scored.decision), wanted)
-    np.testing.assert_array_equal(scored.spare < 0, wanted)
+    np.testing.assert_array_equal(scored.margin < 0, wanted)
     assert 0 < wanted.mean() < 0.5
 
 
@@ -122,7 +122,7 @@ def test_no_animal_meets_settings_that_its_own_labels_made(rules):
     for name in ("F5D1", "F5D2"):
         np.testing.assert_array_equal(after[name].probability, before[name].probability)
         np.testing.assert_array_equal(after[name].decision, before[name].decision)
-        np.testing.assert_array_equal(after[name].spare, before[name].spare)
+        np.testing.assert_array_equal(after[name].margin, before[name].margin)
         np.testing.assert_array_equal(after[name].labels, planted[name])
     for name in ("M4D1", "F6D1"):
         assert np.abs(after[name].probability - before[name].probability).max() > 1e-3
