@@ -1,4 +1,4 @@
-"""finetune: the network learns behaviours from the training animals' labels, once likely label errors are masked."""
+"""finetune: the network learns behaviours from the training animals' labels; labels that are likely errors are listed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from rbc.inference import encode
 from rbc.learning.augment import Augmentation
 from rbc.learning.crops import Corpus
 from rbc.learning.finetuning import finetune
-from rbc.learning.label_errors import clean_labels, error_table, likely_errors, out_of_fold_predictions
+from rbc.learning.label_errors import error_table, likely_errors, out_of_fold_predictions, without_errors
 from rbc.learning.pseudo import teacher_probability
 from rbc.learning.ranks import leads, together
 from rbc.learning.training import Chance, history_rows
@@ -54,17 +54,14 @@ def main() -> None:
 
 
 def training_labels(experiment: Experiment) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """Labels (T, C) that training uses, by session, and the table of those that are masked as likely errors."""
-    params, behaviours, rate_hz = experiment.params, experiment.behaviours, experiment.rate_hz
-    given = experiment.labels("train")
-    labels = {name: with_slack(y, *experiment.slack) for name, y in given.items()}
-    predictions = {}
-    if params.finetune.clean_labels:
-        features = {name: session_features(experiment.sessions[name], experiment.recipe) for name in labels}
-        predictions = out_of_fold_predictions(features, labels, rate_hz=rate_hz, seed=params.seed)
+    """Labels (T, C) that training uses, by session, and the table of those that are likely errors."""
+    params, rate_hz = experiment.params, experiment.rate_hz
+    labels = {name: with_slack(y, *experiment.slack) for name, y in experiment.labels("train").items()}
+    features = {name: session_features(experiment.sessions[name], experiment.recipe) for name in labels}
+    predictions = out_of_fold_predictions(features, labels, rate_hz=rate_hz, seed=params.seed)
     errors = likely_errors(labels, predictions)
-    times = {name: experiment.sessions[name].time for name in predictions}
-    return clean_labels(labels, errors), error_table(labels, predictions, errors, behaviours, times, rate_hz)
+    table = error_table(errors, experiment.behaviours, {n: experiment.sessions[n].time for n in errors}, rate_hz)
+    return without_errors(labels, errors) if params.finetune.mask_label_errors else labels, table
 
 
 def validation_scores(model: Model, experiment: Experiment) -> dict | None:

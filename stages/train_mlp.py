@@ -41,10 +41,10 @@ def main() -> None:
         raise SplitError(f"none of split.validation {list(params.split.validation)} has labels, and no member of the MLP leaves "
                          f"an animal out (train_mlp.members: {settings.members}): thresholds need one or the other")
     ledger = Ledger.load(FINETUNED / "trained_on.json")
-    cleaned = load_labels(FINETUNED)
+    scored = load_labels(FINETUNED)
     stride = stride_of(sum(map(len, own.values())))
-    rows = {n: frames_of(cleaned.get(n), len(s), stride) for n, s in own.items()}
-    labels = {n: y[rows[n]] for n, y in cleaned.items()}
+    rows = {n: frames_of(scored.get(n), len(s), stride) for n, s in own.items()}
+    labels = {n: y[rows[n]] for n, y in scored.items()}
     soft = {n: read_soft_labels(n)[frames] for n, frames in rows.items()} if settings.pseudo_weight else {}
     animals, sides = experiment.animals, (False,)
     if params.augment.mirror and has_mirror(model.recipe):
@@ -71,7 +71,7 @@ def main() -> None:
         mixture = [mean_of_heads(out_of_fold[name].probability, out_of_fold[name].available) for name in own]
         mounts = tuple(sorted({own[name].mount for name in given if own[name].valid[:, 0].any()}))
         classifier = Classifier(model, mlp, fit_class_map(used, mixture), mounts=mounts)
-        known = labelled_part(out_of_fold, cleaned) if some_left_out else NONE_OUT_OF_FOLD
+        known = labelled_part(out_of_fold, scored) if some_left_out else NONE_OUT_OF_FOLD
         for name, ((probability, available), y) in known.items():
             write_out_of_fold(out / OUT_OF_FOLD / f"{name}.npz", y, rbc=probability, there=available)
         sessions = {name: experiment.sessions[name] for name in held}

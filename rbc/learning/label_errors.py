@@ -1,18 +1,19 @@
 """Finding bouts whose label is likely wrong, by confident learning on out-of-fold predictions (arXiv 1911.00068).
 
-A random forest predicts each stretch of the labelled recordings from the other stretches only. A bout counts as a
-likely error where the forest's mean probability over it is no higher than over frames labelled absent; a frame labelled
-absent where it is as high as over frames labelled present. Thresholds are per behaviour, so that rare ones keep theirs.
+A random forest predicts each stretch of the labelled recordings from the other stretches only. A labelled bout is likely
+wrong where the forest's mean probability over it is no higher than over frames labelled absent; a bout was likely missed
+where frames labelled absent look as present ones do on average. Thresholds are per behaviour, so that rare ones keep
+theirs.
 T frames, F features, C behaviours, G folds.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from rbc.inference import side_by_side
-from rbc.scoring.bouts import find_bouts
 from rbc.scoring.forest import DRAWS, Forest
 from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, bouts, scored_rows
 
@@ -20,6 +21,16 @@ STRETCH_S = 5.0  # least length of a stretch: neighbouring frames are nearly the
 TREES = 100
 WINDOWS_S = (0.32, 1.28, 2.56)  # of the statistics that the forest reads
 COLUMNS = ("session", "behaviour", "start_s", "stop_s", "labelled", "mean_probability")
+
+
+class Error(NamedTuple):
+    """A bout whose label is likely wrong: frames [start, stop) of a behaviour that is labelled PRESENT or ABSENT."""
+
+    behaviour: int
+    start: int
+    stop: int
+    labelled: int
+    mean_probability: float
 
 
 def out_of_fold_predictions(features: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], *, rate_hz: float,
@@ -64,38 +75,43 @@ def stretches(labels: np.ndarray, least: int) -> np.ndarray:
     return cuts.cumsum()
 
 
-def likely_errors(labels: Mapping[str, np.ndarray], predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """(T, C) bool of each session in predictions: labels (T, C) that the out-of-fold predictions (T, C) contradict."""
+def likely_errors(labels: Mapping[str, np.ndarray], predictions: Mapping[str, np.ndarray]) -> dict[str, list[Error]]:
+    """Bouts of each session in predictions that the out-of-fold predictions (T, C) contradict: wrong ones of the labels
+    (T, C), and missed ones, which are as long as the shortest labelled bout of the behaviour at least."""
     if not predictions:
         return {}
     present, absent = (_mean_probability(labels, predictions, state) for state in (PRESENT, ABSENT))  # (C,)
+    shortest: dict[int, int] = {}
+    for c, start, stop in (bout for y in labels.values() for bout in bouts(y)):
+        shortest[c] = min(stop - start, shortest.get(c, stop - start))
     found = {}
     for name, p in predictions.items():
         y = labels[name]
-        found[name] = (y == ABSENT) & (p >= present)  # NaN is neither high nor low
-        for c, start, stop in bouts(y):
-            found[name][start:stop, c] = np.mean(p[start:stop, c], dtype=float) <= absent[c]
+        looks_present = np.where((y == ABSENT) & (p >= present), PRESENT, ABSENT)  # NaN is neither high nor low
+        candidates = [(PRESENT, *bout) for bout in bouts(y)]
+        candidates += [(ABSENT, c, a, b) for c, a, b in bouts(looks_present) if b - a >= shortest.get(c, len(y))]
+        errors = [Error(c, a, b, state, float(np.mean(p[a:b, c], dtype=float))) for state, c, a, b in candidates]
+        found[name] = [e for e in errors if e.labelled == ABSENT or e.mean_probability <= absent[e.behaviour]]
     return found
 
 
-def clean_labels(labels: Mapping[str, np.ndarray], errors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The labels (T, C) with likely errors (T, C) not scored."""
-    return {name: np.where(errors[name], np.int8(NOT_SCORED), y) if name in errors else y for name, y in labels.items()}
+def without_errors(labels: Mapping[str, np.ndarray], errors: Mapping[str, list[Error]]) -> dict[str, np.ndarray]:
+    """The labels (T, C) with bouts that are likely errors not scored."""
+    out = {name: y.copy() for name, y in labels.items()}
+    for name, c, start, stop in ((n, e.behaviour, e.start, e.stop) for n, found in errors.items() for e in found):
+        out[name][start:stop, c] = NOT_SCORED
+    return out
 
 
-def error_table(labels: Mapping[str, np.ndarray], predictions: Mapping[str, np.ndarray], errors: Mapping[str, np.ndarray],
-                behaviours: tuple[str, ...], times: Mapping[str, np.ndarray], rate_hz: float) -> pd.DataFrame:
-    """A row in COLUMNS per run of likely errors, the most certain first: a list for a person to review.
+def error_table(errors: Mapping[str, list[Error]], behaviours: tuple[str, ...], times: Mapping[str, np.ndarray],
+                rate_hz: float) -> pd.DataFrame:
+    """A row in COLUMNS per likely error, the most certain first: a list for a person to review.
 
     times: seconds (T,) of each session's frames.
     """
-    rows = []
-    for name, wrong in errors.items():
-        for c, behaviour in enumerate(behaviours):
-            for state, word in ((PRESENT, "present"), (ABSENT, "absent")):
-                for start, stop in find_bouts(wrong[:, c] & (labels[name][:, c] == state)):
-                    mean = float(np.mean(predictions[name][start:stop, c], dtype=float))
-                    rows.append((name, behaviour, times[name][start], times[name][stop - 1] + 1 / rate_hz, word, mean))
+    rows = [(name, behaviours[e.behaviour], times[name][e.start], times[name][e.stop - 1] + 1 / rate_hz,
+             "present" if e.labelled == PRESENT else "absent", e.mean_probability)
+            for name, found in errors.items() for e in found]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     doubt = np.where(table["labelled"] == "present", 1 - table["mean_probability"], table["mean_probability"])
     return table.iloc[np.argsort(-doubt.astype(float), kind="stable")].reset_index(drop=True)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rbc.learning.label_errors import clean_labels, error_table, likely_errors, out_of_fold_predictions, stretches
+from rbc.learning.label_errors import error_table, likely_errors, out_of_fold_predictions, stretches, without_errors
 
 SETTINGS = {"rate_hz": 4.0, "trees": 20, "seed": 1}  # a stretch is 20 frames long at least
 
@@ -46,8 +46,7 @@ def test_a_behaviour_that_no_other_stretch_contains_has_no_prediction(recordings
     labels["a"][25:37, 1] = 1
     predictions = out_of_fold_predictions(features, labels, **SETTINGS)["a"]
     assert np.isnan(predictions[25:37, 1]).all() and np.isfinite(predictions[:, 0]).all()
-    errors = likely_errors(labels, {"a": predictions})["a"]
-    assert not errors[25:37, 1].any()  # the only bout of its kind stays
+    assert not [e for e in likely_errors(labels, {"a": predictions})["a"] if e.behaviour == 1]  # the only bout stays
 
 
 def test_a_single_stretch_has_no_out_of_fold_predictions(recordings):
@@ -55,25 +54,33 @@ def test_a_single_stretch_has_no_out_of_fold_predictions(recordings):
     assert out_of_fold_predictions({"a": features["a"][:30]}, {"a": labels["a"][:30]}, **SETTINGS | {"rate_hz": 10.0}) == {}
 
 
-def test_wrong_bouts_are_masked_whole_and_listed_and_right_ones_stay(recordings):
+def test_wrong_and_missed_bouts_are_found_whole_masked_and_listed(recordings):
     features, labels = recordings
     predictions = out_of_fold_predictions(features, labels, **SETTINGS)
     errors = likely_errors(labels, predictions)
-    assert errors["a"][85:97, 1].all()  # called the second behaviour: the whole bout
-    assert errors["a"][85:97, 0].mean() > 0.5 and errors["b"][147:155, 1].mean() > 0.5  # missed
-    right = np.concatenate([(labels[n] == 1) & ~errors[n] for n in "ab"]).sum()
-    assert right == sum((y == 1).sum() for y in labels.values()) - 12
-    cleaned = clean_labels(labels | {"c": labels["b"]}, errors)
-    assert (cleaned["a"][85:97, 1] == -1).all() and (cleaned["c"] == labels["b"]).all()
+    wrong = [(n, e.behaviour, e.start, e.stop) for n, found in errors.items() for e in found if e.labelled == 1]
+    assert wrong == [("a", 1, 85, 97)]  # called the second behaviour: the whole bout, and no right one
+    missed = {(n, e.behaviour) for n, found in errors.items() for e in found if e.labelled == 0 and e.stop - e.start > 6}
+    assert missed <= {("a", 0), ("b", 1)}
+    cleaned = without_errors(labels | {"c": labels["b"]}, errors)
+    assert (cleaned["a"][85:97, 1] == -1).all() and (cleaned["c"] == labels["b"]).all() and labels["a"][90, 1] == 1
     times = {n: np.arange(400) / 4.0 for n in "ab"}
-    table = error_table(labels, predictions, errors, ("dig", "rear"), times, 4.0)
+    table = error_table(errors, ("dig", "rear"), times, 4.0)
     bout = table[table["labelled"] == "present"]
     assert bout[["session", "behaviour", "start_s", "stop_s"]].to_numpy().tolist() == [["a", "rear", 21.25, 24.25]]
     assert bout["mean_probability"].item() < 0.2
 
 
+def test_a_missed_bout_is_as_long_as_the_shortest_labelled_one():
+    labels = np.zeros((60, 1), np.int8)
+    labels[10:20] = labels[30:36] = 1
+    predictions = np.where(labels == 1, 0.8, 0.1)
+    predictions[40:46], predictions[50:55] = 0.9, 0.9  # six frames, as the shortest bout has, and five
+    assert likely_errors({"a": labels}, {"a": predictions}) == {"a": [(0, 40, 46, 0, pytest.approx(0.9))]}
+
+
 def test_without_predictions_labels_stay_and_the_table_is_empty_but_named():
     labels = {"a": np.ones((4, 1), np.int8)}
-    assert likely_errors(labels, {}) == {} and clean_labels(labels, {}) == labels
-    table = error_table({}, {}, {}, ("dig",), {}, 4.0)
+    assert likely_errors(labels, {}) == {} and (without_errors(labels, {})["a"] == 1).all()
+    table = error_table({}, ("dig",), {}, 4.0)
     assert len(table) == 0 and list(table) == ["session", "behaviour", "start_s", "stop_s", "labelled", "mean_probability"]

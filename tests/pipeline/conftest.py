@@ -18,6 +18,6 @@ def tour(origin, tmp_path_factory) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def uncleaned(tour) -> str:
-    """What dvc says while an experiment without label cleaning runs in the workspace of the tour."""
-    return tour.dvc("exp", "run", "--name", "uncleaned", "--set-param", "finetune.clean_labels=false")
+def masked(tour) -> str:
+    """What dvc says while an experiment that masks likely label errors runs in the workspace of the tour."""
+    return tour.dvc("exp", "run", "--name", "masked", "--set-param", "finetune.mask_label_errors=true")

@@ -64,7 +64,7 @@ def test_pretrain_and_align_sessions_can_be_switched_off(origin, tmp_path):
     clone.dvc("plots", "show", "plots/pretrain.tsv")
 
 
-def test_labels_that_training_uses_are_those_of_training_animals_less_likely_errors(origin):
+def test_training_uses_labels_of_training_animals_alone_and_lists_likely_errors(origin):
     split = yaml.safe_load((origin.folder / "params.yaml").read_text())["split"]
     own = {name: s for name, s in load_sessions(origin.folder / "data/align_data").items()
            if s.animal not in (*split["validation"], *split["test"]) and (s.labels >= 0).any()}

@@ -15,7 +15,7 @@ SCORES = "metrics/evaluate.json"
 
 
 @pytest.fixture(scope="module")
-def queued(tour, uncleaned):
+def queued(tour, masked):
     """Names of two experiments that two workers took from the queue."""
     tour.run("git", "checkout", "--quiet", ".")
     tour.dvc("checkout", "--quiet")
@@ -61,9 +61,9 @@ def changed(checkout, what: str, *revisions: str) -> dict[str, tuple]:
             for file, values in files.items() for name, value in values.items()}
 
 
-def test_differences_of_experiments_are_shown(tour, uncleaned):
-    assert changed(tour, "params", "HEAD", "uncleaned") == {"params.yaml:finetune.clean_labels": (True, False)}
-    scores = changed(tour, "metrics", "HEAD", "uncleaned")
+def test_differences_of_experiments_are_shown(tour, masked):
+    assert changed(tour, "params", "HEAD", "masked") == {"params.yaml:finetune.mask_label_errors": (False, True)}
+    scores = changed(tour, "metrics", "HEAD", "masked")
     assert any(name.startswith(SCORES) for name in scores) and any("finetune.json" in name for name in scores)
     assert not any("align_data.json" in name or "baselines" in name for name in scores)
 
@@ -79,9 +79,9 @@ def test_two_workers_run_the_queue_and_leave_the_workspace_alone(tour, queued):
 
 def test_experiments_are_shown_with_their_params_and_scores(tour, queued):
     rows = {row["Experiment"]: row for row in csv.DictReader(io.StringIO(tour.dvc("exp", "show", "--csv")))}
-    assert {"uncleaned", *queued} <= set(rows)
-    assert [rows[name]["finetune.clean_labels"] for name in ("uncleaned", "few")] == ["False", "True"]
-    assert rows["few"]["embed.points"] == "500" and rows["uncleaned"]["f1.macro"]
+    assert {"masked", *queued} <= set(rows)
+    assert [rows[name]["finetune.mask_label_errors"] for name in ("masked", "few")] == ["True", "False"]
+    assert rows["few"]["embed.points"] == "500" and rows["masked"]["f1.macro"]
 
 
 def test_an_applied_experiment_is_what_the_workspace_would_make(tour, queued):

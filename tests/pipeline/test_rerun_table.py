@@ -70,8 +70,8 @@ def test_every_param_stands_in_the_table_with_the_stages_that_run_again(origin):
         assert set(table[row]) == {stage for user in users(param, params) for stage in below[user]}, param
 
 
-def test_an_experiment_runs_the_stages_of_its_row(uncleaned):
-    assert set(stages_run(uncleaned)) == set(read_table(PAGE.read_text())["finetune"])
+def test_an_experiment_runs_the_stages_of_its_row(masked):
+    assert set(stages_run(masked)) == set(read_table(PAGE.read_text())["finetune"])
 
 
 def test_dvc_sees_the_change_of_a_param_where_its_files_say(origin, tmp_path):
