@@ -139,6 +139,7 @@ class Finetune(Optimised):
     noise_std: NotNegative
     balance: Share
     ema: Annotated[float, Field(ge=0, lt=1)]
+    label_error_trees: Annotated[int, Field(ge=0)]
     mask_label_errors: bool
     onset_slack_s: NotNegative
     offset_slack_s: NotNegative
@@ -148,7 +149,7 @@ class Finetune(Optimised):
     @property
     def learning(self) -> dict:
         """What `rbc.learning.finetuning.finetune` takes of this section."""
-        return self.model_dump(exclude={"mask_label_errors", "onset_slack_s", "offset_slack_s"})
+        return self.model_dump(exclude={"label_error_trees", "mask_label_errors", "onset_slack_s", "offset_slack_s"})
 
 
 class TrainMlp(Section):

@@ -57,8 +57,11 @@ def training_labels(experiment: Experiment) -> tuple[dict[str, np.ndarray], pd.D
     """Labels (T, C) that training uses, by session, and the table of those that are likely errors."""
     params, rate_hz = experiment.params, experiment.rate_hz
     labels = {name: with_slack(y, *experiment.slack) for name, y in experiment.labels("train").items()}
-    features = {name: session_features(experiment.sessions[name], experiment.recipe) for name in labels}
-    predictions = out_of_fold_predictions(features, labels, rate_hz=rate_hz, seed=params.seed)
+    predictions = {}
+    if params.finetune.label_error_trees:
+        features = {name: session_features(experiment.sessions[name], experiment.recipe) for name in labels}
+        predictions = out_of_fold_predictions(features, labels, rate_hz=rate_hz, trees=params.finetune.label_error_trees,
+                                              seed=params.seed)
     errors = likely_errors(labels, predictions)
     table = error_table(errors, experiment.behaviours, {n: experiment.sessions[n].time for n in errors}, rate_hz)
     return without_errors(labels, errors) if params.finetune.mask_label_errors else labels, table

@@ -18,7 +18,6 @@ from rbc.scoring.forest import DRAWS, Forest
 from rbc.scoring.labels import ABSENT, NOT_SCORED, PRESENT, bouts, scored_rows
 
 STRETCH_S = 5.0  # least length of a stretch: neighbouring frames are nearly the same example
-TREES = 100
 WINDOWS_S = (0.32, 1.28, 2.56)  # of the statistics that the forest reads
 COLUMNS = ("session", "behaviour", "start_s", "stop_s", "labelled", "mean_probability")
 
@@ -34,7 +33,7 @@ class Error(NamedTuple):
 
 
 def out_of_fold_predictions(features: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], *, rate_hz: float,
-                            seed: int, trees: int = TREES) -> dict[str, np.ndarray]:
+                            trees: int, seed: int) -> dict[str, np.ndarray]:
     """Probabilities (T, C) f2 of each session's features (T, F) by trees that did not train on the frame's stretch.
 
     NaN in frames that nobody scored, and for behaviours that no other fold of stretches contains. Empty where there is

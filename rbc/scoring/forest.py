@@ -122,8 +122,9 @@ class Forest:
         for truth, draw in tqdm(behaviours, "grow forest", len(drawn), unit="behaviour", delay=1):
             forests.append([])
             for frames, size in zip(draw, sizes, strict=True):
-                forest = RandomForestClassifier(max(int(size), 1), max_features="sqrt", min_samples_leaf=3,
-                                                n_jobs=THREADS, class_weight="balanced",
+                count = max(int(size), 1)
+                forest = RandomForestClassifier(count, max_features="sqrt", min_samples_leaf=3,
+                                                n_jobs=min(THREADS, count), class_weight="balanced",
                                                 random_state=int(rng.integers(2**31)))
                 forests[-1].append(forest.fit(table[np.searchsorted(used, frames)], truth[frames]))
                 forest.n_jobs = 1  # sums over threads differ from call to call
