@@ -27,8 +27,7 @@ from rbc.learning.training import Chance
 from rbc.network.network import Network
 from rbc.params import Params
 from rbc.recordings.session import Session
-from rbc.scoring.splits import folds
-from rbc.scoring.splits import Ledger
+from rbc.scoring.splits import Ledger, folds
 
 WARM, MEASURED = 4, 8  # steps of training
 PARTS = {  # what takes part in a step; "forward" is the rest of the step's losses, "other" that of the loop
@@ -100,7 +99,7 @@ def trainings(params: Params, experiment: Experiment, classifier: Classifier) ->
     views = experiment.labels("train")
     everything = Corpus(experiment.seen, model.recipe, Ledger(), roles)
     labelled = Corpus(experiment.of("train"), model.recipe, Ledger(), roles, views)
-    augmented = {"augmentation": Augmentation(**params.augment.model_dump()), "precision": params.compute.precision}
+    augmented = {"augmentation": Augmentation(**params.augment.model_dump())}
 
     def pretrain(steps: int, scratch: Path) -> None:
         settings = params.pretrain.learning | {"steps": steps}

@@ -146,6 +146,12 @@ class Finetune(Optimised):
     weights: FinetuneWeights
     dwa_temperature: NotNegative
 
+    @field_validator("mask_label_errors")
+    def _has_a_list(cls, mask: bool, info: ValidationInfo) -> bool:
+        if mask and not info.data.get("label_error_trees"):
+            raise ValueError("finetune.mask_label_errors needs finetune.label_error_trees above 0: without trees nothing is found")
+        return mask
+
     @property
     def learning(self) -> dict:
         """What `rbc.learning.finetuning.finetune` takes of this section."""

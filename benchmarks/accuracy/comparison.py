@@ -58,12 +58,14 @@ def _verdict(row: dict) -> str:
 
 
 def best_peer(wide: pd.DataFrame) -> str | None:
-    """The peer that rbc is least ahead of, on average over the cells that it shares with it, of scores with a row per cell
-    and a column per method; None without any."""
-    peers = [m for m in wide if m not in (RBC, *VARIANTS, *CHANCE)]
-    ahead = {m: (wide[RBC] - wide[m]).mean() for m in peers if RBC in wide}
-    shared = {m: mean for m, mean in ahead.items() if np.isfinite(mean)}
-    return min(shared, key=shared.get) if shared else None
+    """The peer that rbc is least ahead of on average, of those that share most cells with it; scores have a row per cell
+    and a column per method. None without any."""
+    if RBC not in wide:
+        return None
+    ahead = wide.drop(columns=[m for m in wide if m in (RBC, *VARIANTS, *CHANCE)]).rsub(wide[RBC], axis=0)
+    cells = ahead.notna().sum()
+    ahead = ahead.loc[:, (cells > 0) & (cells == cells.max())].mean()
+    return str(ahead.idxmin()) if len(ahead) else None
 
 
 def label_factors(heads: pd.DataFrame) -> pd.DataFrame:

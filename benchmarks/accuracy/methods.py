@@ -35,7 +35,8 @@ def settings_of(params: Params, method: str) -> Params:
 def used_settings(params: Params, method: str) -> dict:
     """The settings, nested, that change a row of the method, those of the recordings and of their alignment left out."""
     if is_rbc(method):
-        return settings_of(params, method).model_dump(mode="json", exclude=NOT_OF_RBC)
+        own = settings_of(params, method).model_dump(mode="json", exclude=NOT_OF_RBC)
+        return own | {"evaluate": {"adapt": params.evaluate.adapt}}  # train_mlp fits decisions on what it says
     return params.model_dump(mode="json", include={
         "seed": True, "split": True, "finetune": {"onset_slack_s", "offset_slack_s"},
         "train_mlp": {"decoder"}, "baselines": {"windows"},

@@ -21,8 +21,10 @@ SIMULATED = "data/raw"
 """`data.root` of the built-in worlds."""
 ALIGNING = ("rbc/recordings/preparation.py",), ("stages/align_data.py",)
 SIMULATING = ("rbc/simulate/dataset.py",), ("rbc/simulate/__main__.py",)
-JUDGING = ("benchmarks/accuracy/scores.py", "rbc/experiment.py"), ("benchmarks/accuracy/judging.py",)
-DRAWING = ("benchmarks/accuracy/budgets.py", "benchmarks/accuracy/folds.py"), ("benchmarks/accuracy/cells.py",)
+JUDGING = (("benchmarks/accuracy/scores.py", "rbc/experiment.py", "rbc/scoring/decision.py", "rbc/recordings/truth.py"),
+           ("benchmarks/accuracy/judging.py",))
+DRAWING = ("benchmarks/accuracy/budgets.py", "benchmarks/accuracy/folds.py"), (
+    "benchmarks/accuracy/cells.py", "benchmarks/accuracy/datasets.py")
 """Each: files that count with everything they import, and files that count alone."""
 CODE_FOLDERS = ("rbc", "stages", "benchmarks", "params", "params.yaml", ":(exclude)benchmarks/results")
 
@@ -44,7 +46,7 @@ def method_hash(method: str, params: Params, root: Path = ROOT) -> str:
     if is_rbc(method):
         own = (*(f"stages/{stage}.py" for stage in STAGES), "rbc/evaluation.py"), ("benchmarks/accuracy/ours.py",)
     elif method in METHODS:
-        own = (find_module(METHODS[method].__module__, root), reads(method)), ()
+        own = (find_module(METHODS[method].__module__, root), reads(method)), ("benchmarks/peers/methods.py",)
     else:
         own = (), ()
     return digest(code_hash(own, JUDGING, DRAWING, root=root), used_settings(params, method), recordings_hash(params, root))

@@ -2,10 +2,10 @@
 
 T frames, M heads, C behaviours. Predictions are, by session, the pair of probabilities (T, M, C) and which heads are
 available (T, M). Decisions are fitted on predictions for animals that the model did not train on: those of validation,
-and those of training as far as some of its members left them out (`known`).
+and those of training as far as some of its members left them out (`out_of_fold`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -133,7 +133,7 @@ def _even_share(frames: Mapping[str, int]) -> list[tuple[str, slice]]:
 def cross_fitted_decisions(predictions: Mapping[str, Predictions], labels: Mapping[str, np.ndarray],
                            animals: Mapping[str, str], rules: Rules, known: OutOfFoldLabelled = NONE_OUT_OF_FOLD) -> dict[str, Decision]:
     """A decision for each animal in labels (T, C), fitted on the other animals' labels and on out-of-fold predictions
-    of training animals (`known`), by animal.
+    of training animals (`out_of_fold`), by animal.
 
     With a single animal and nothing out of fold its sessions take turns, by session; with a single session its halves,
     by the session's name and which half: the best that such data allow.

@@ -60,6 +60,7 @@ def test_a_setting_makes_stale_the_rows_of_the_methods_that_use_it():
     assert stale({"finetune": {"lr": 0.5}}) == {*ours}
     assert stale({"baselines": {"windows": [7]}}) == {*peers}
     assert stale({"evaluate": {"collar_s": 0.7}, "embed": {"points": 9}}) == set()
+    assert stale({"evaluate": {"adapt": False}}) == {*ours}
     assert stale({"simulate": {"seed": 5}}) == stale({"align_data": {"max_gap_s": 0.5}}) == {*methods}
     assert recordings_hash(params) == recordings_hash(changed(params, {"finetune": {"lr": 0.5}, "seed": 9}))
 

@@ -1,7 +1,6 @@
 import numpy as np
 
-from rbc.scoring.baselines import always_present, circular_shift, prevalence_random, random_forest, validity_only
-from rbc.scoring.bouts import find_bouts
+from rbc.scoring.baselines import random_forest, validity_only
 from rbc.scoring.metrics import average_precision
 
 
@@ -34,22 +33,3 @@ def test_validity_alone_tells_what_missingness_gives_away():
     fresh = np.repeat(rng.random((40, 2)) < 0.4, 25, axis=0).astype(np.int8)
     (probability,), _ = validity_only([(valid, labels)], [valid], ["F1"], windows=(16,), seed=0, trees=10)
     assert average_precision(fresh[:, 1], probability[:, 1]) < 0.6
-
-
-def test_chance_has_the_training_prevalence():
-    train = [np.array([[1, -1], [0, -1], [1, 0], [1, 0]], np.int8)]
-    (probability, decision), = prevalence_random(train, [np.zeros((20_000, 2), np.int8)], seed=0)
-    np.testing.assert_allclose(probability[0], [0.75, 0])
-    np.testing.assert_allclose(decision.mean(0), [0.75, 0], atol=0.01)
-    assert always_present(np.zeros((4, 2))).all()
-
-
-def test_the_shift_keeps_bouts_and_prevalence_and_moves_them():
-    labels = np.zeros((1000, 1), np.int8)
-    labels[100:150] = labels[400:430] = 1
-    labels[900:] = -1
-    shifted = circular_shift(labels, seed=0)
-    assert shifted.sum() == (labels == 1).sum() and not shifted[900:].any()
-    lengths = lambda track: sorted(b - a for a, b in find_bouts(track))  # noqa: E731
-    assert lengths(shifted[:, 0]) == lengths(labels[:, 0] == 1)
-    assert not (shifted & (labels == 1))[100:150].all()
