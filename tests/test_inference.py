@@ -24,7 +24,7 @@ from rbc.signals import Recipe
 
 
 def arrays(encoded) -> list[np.ndarray]:
-    return [encoded.latents, encoded.probability, encoded.similarity, encoded.there, *encoded.features]
+    return [encoded.latents, encoded.probability, encoded.there, *encoded.features]
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_chunks_do_not_change_what_is_said(kind, chunks):
     chunks(1024)
     whole = encode(model.network, session, model.recipe)
     assert whole.latents.shape == (3, 700, 8) and whole.probability.shape == (700, 3, 3)
-    assert whole.similarity.shape == (700, 3) and whole.there.shape == (700, 3)
+    assert whole.there.shape == (700, 3)
     for frames in (64, 100, 128, 320):
         chunks(frames)
         assert_same(encode(model.network, session, model.recipe), whole)
