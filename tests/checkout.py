@@ -55,11 +55,11 @@ class Checkout:
     def clone(self, folder: Path, shared_cache: bool = False) -> "Checkout":
         """A git clone; with this one's DVC cache and everything in it checked out, or with an empty cache."""
         self.run("git", "clone", "--quiet", str(self.folder), str(folder))
-        mirrored_name = Checkout(folder, self.environment)
+        twin = Checkout(folder, self.environment)
         if shared_cache:
             (folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {self.folder / '.dvc/cache'}\n")
-            mirrored_name.dvc("checkout", "--quiet")
-        return mirrored_name
+            twin.dvc("checkout", "--quiet")
+        return twin
 
     @contextmanager
     def running(self, *command: str, log: Path) -> Iterator[subprocess.Popen]:

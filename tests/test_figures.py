@@ -11,7 +11,7 @@ from rbc import report
 from rbc.figures.embedding import EmbeddingTrack, embedding_page, groups, principal_components, sample_evenly
 from rbc.figures.ethogram import ethogram_page
 from rbc.figures.page import clock_text, rounded
-from rbc.figures.palette import OUT_OF_FOLD, NONE, NOT_SCORED, SEVERAL, SPARE, blend, palette
+from rbc.figures.palette import KNOWN, NONE, NOT_SCORED, SEVERAL, SPARE, blend, palette
 from rbc.figures.quality import quality_page
 from rbc.figures.table import score_table
 from rbc.figures.tracks import EthogramTrack, block_means
@@ -75,17 +75,17 @@ def least_distance(colours, cones=np.eye(3)) -> float:
 
 
 def test_known_behaviours_keep_their_colour_in_any_company():
-    assert palette(["still", "walk"]) == {"still": OUT_OF_FOLD["still"], "walk": OUT_OF_FOLD["walk"]}
+    assert palette(["still", "walk"]) == {"still": KNOWN["still"], "walk": KNOWN["walk"]}
     assert palette(["walk", "digging", "drinking"])["digging"] == palette(["drinking", "digging"])["digging"]
 
 
 @pytest.mark.parametrize("cones", [np.eye(3), DEUTERANOPIA, PROTANOPIA], ids=["normal", "deuteranopia", "protanopia"])
 def test_the_twelve_colours_stay_apart_for_every_sight(cones):
-    assert least_distance(list(OUT_OF_FOLD.values()), cones) > 0.09
+    assert least_distance(list(KNOWN.values()), cones) > 0.09
 
 
 def test_twenty_colours_and_the_greys_stay_apart():
-    twenty = list(palette([*OUT_OF_FOLD, *(f"other_{k}" for k in range(8))]).values())
+    twenty = list(palette([*KNOWN, *(f"other_{k}" for k in range(8))]).values())
     assert twenty[12:] == list(SPARE)
     assert least_distance([*twenty, SEVERAL, NONE, NOT_SCORED]) > 0.07
 
@@ -196,7 +196,7 @@ def test_ethogram_draws_bouts_where_they_are():
     assert (unscored["base"], unscored["x"]) == ([0.0], [10.0])
     assert (annotated["base"], annotated["x"]) == ([2.0], [2.0])
     assert (predicted["base"], predicted["x"]) == ([2.4], [2.0])
-    assert annotated["marker"]["color"] == [OUT_OF_FOLD["walk"]] and annotated["y"] > predicted["y"] > unscored["y"]
+    assert annotated["marker"]["color"] == [KNOWN["walk"]] and annotated["y"] > predicted["y"] > unscored["y"]
     assert figure["traces"][3]["z"][0][:21] == [12] * 20 + [90] and figure["traces"][3]["dx"] == 0.1
     assert figure["traces"][-1]["y"][:11] == [None] * 10 + [2.0]
     assert figure["layout"]["yaxis"]["ticktext"] == ["walk  <b>0.80</b>", "rearing  <b>–</b>", "digging  <b>–</b>"]

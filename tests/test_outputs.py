@@ -208,9 +208,9 @@ def test_fingerprint_changes_with_settings_inputs_and_processes(monkeypatch):
 
 def test_fingerprint_changes_with_code(monkeypatch):
     Path("rbc_twin.py").write_text("x = 1")
-    module = type(sys)("rbc.mirrored_name")
+    module = type(sys)("rbc.twin")
     module.__file__ = "rbc_twin.py"
-    monkeypatch.setitem(sys.modules, "rbc.mirrored_name", module)
+    monkeypatch.setitem(sys.modules, "rbc.twin", module)
     first = fingerprint({}, [])
     Path("rbc_twin.py").write_text("x = 2")
     assert fingerprint({}, []) != first

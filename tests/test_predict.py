@@ -28,7 +28,7 @@ from rbc.simulate.recording import write_session
 from rbc.simulate.sizes import Plan
 from rbc.simulate.world import BEHAVIOURS
 
-OUT_OF_FOLD, NEW = "F5D2_indoor", "F6D1_indoor"
+KNOWN, NEW = "F5D2_indoor", "F6D1_indoor"
 UNCERTAIN = [f"{name}_uncertain" for name in BEHAVIOURS]
 ALIGNMENT = {"rate_hz": 50.0, "min_likelihood": 0.6, "max_gap_s": 0.2, "min_clock_correlation": 0.3}
 AXES = {"body_axis": ("neck", "tail_base"), "head_axis": ("nose", "neck")}
@@ -50,7 +50,7 @@ def raw(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("raw")
     for name in writer.FOLDERS:
         (root / name).mkdir()
-    plans = Plan(OUT_OF_FOLD, 1.2, False, "all"), Plan(NEW, 1.2, True, "all")
+    plans = Plan(KNOWN, 1.2, False, "all"), Plan(NEW, 1.2, True, "all")
     writer.write_manifest(root, [write_session(root, plan, "first", "tiny", 20) for plan in plans])
     return root
 
@@ -66,7 +66,7 @@ def sessions(raw, tmp_path_factory):
 @pytest.fixture(scope="module")
 def shipped(sessions, tmp_path_factory) -> Path:
     """A model that learnt nothing, but is complete: what train_mlp writes."""
-    known = sessions[OUT_OF_FOLD]
+    known = sessions[KNOWN]
     recipe = Recipe(50.0, known.keypoints, *AXES.values(), known.imu_names, known.band_names, (), ())
     torch.manual_seed(1)  # of those under which some decisions are uncertain and others are not
     model = Model.new(recipe, BEHAVIOURS, SHAPE)
@@ -78,7 +78,7 @@ def shipped(sessions, tmp_path_factory) -> Path:
     mlp = WindowMlp(SHAPE["d_model"], widths, len(BEHAVIOURS), (8,), SHAPE["hidden_dim"], members=2)
     probability = mlp.probability(encode(model.network, known, recipe).read)
     classifier = Classifier(model, mlp, fit_class_map([features], [probability[:, 2]]))
-    held, one = {OUT_OF_FOLD: np.array(known.labels)}, {OUT_OF_FOLD: known}
+    held, one = {KNOWN: np.array(known.labels)}, {KNOWN: known}
     decision = Decision.fit(classifier.headline(one, adapt=True), held, RULES)
     classifier = replace(classifier, decision=decision, mounts=(known.mount,))
     folder = tmp_path_factory.mktemp("model")
@@ -156,7 +156,7 @@ def test_predict_and_evaluate_agree(predicted, sessions, shipped):
     said = variants(Classifier.load(shipped), sessions, adapt=True)["adapted"]
     labels = {name: np.array(session.labels) for name, session in sessions.items()}
     animals = {name: session.animal for name, session in sessions.items()}
-    judge = Judge({OUT_OF_FOLD: labels[OUT_OF_FOLD]}, {NEW: labels[NEW]}, animals, BEHAVIOURS, 50.0, 0.2, RULES)
+    judge = Judge({KNOWN: labels[KNOWN]}, {NEW: labels[NEW]}, animals, BEHAVIOURS, 50.0, 0.2, RULES)
     [scored] = judge.decide(said)
     table, there = frames(predicted, NEW), said[NEW][1].any(1)
     np.testing.assert_allclose(table[[f"{name}_probability" for name in BEHAVIOURS]], scored.probability, atol=1e-4)

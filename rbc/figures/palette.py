@@ -7,7 +7,7 @@ without one behaviour.
 
 from collections.abc import Sequence
 
-OUT_OF_FOLD = {
+KNOWN = {
     "walk": "#066fae", "jump": "#e00000", "aiming": "#e47311", "scratch": "#620c52", "rearing": "#11a273",
     "stand_up": "#97f54f", "still": "#492ea0", "eating": "#d6b40e", "grooming": "#f56dad", "local_search": "#4bafe6",
     "turn_left": "#9b2e4e", "turn_right": "#9748f5",
@@ -22,11 +22,11 @@ def palette(behaviours: Sequence[str]) -> dict[str, str]:
     Unknown names take the spare colours in alphabetical order, then those of known behaviours that are absent, then
     lighter shades: the same set of names gives the same colours in any order.
     """
-    unknown = sorted(set(behaviours) - set(OUT_OF_FOLD))
-    free = [*SPARE, *(colour for name, colour in OUT_OF_FOLD.items() if name not in behaviours)]
+    unknown = sorted(set(behaviours) - set(KNOWN))
+    free = [*SPARE, *(colour for name, colour in KNOWN.items() if name not in behaviours)]
     lighter = [1 - 0.6**k for k in range(1 + len(unknown) // max(1, len(free)))]
     shades = [blend(colour, "#ffffff", share) for share in lighter for colour in free]
-    colours = OUT_OF_FOLD | dict(zip(unknown, shades))
+    colours = KNOWN | dict(zip(unknown, shades))
     return {name: colours[name] for name in behaviours}
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 import pytest
 from checkout import Checkout, stages_run, wait_for
-from closure import PIPELINES
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")]
 RESULTS = ("data", "metrics", "plots")

@@ -9,7 +9,7 @@ from rbc.recordings.annotations import Annotation, check, read_annotations, to_f
 from rbc.recordings.errors import RecordingError
 from rbc.recordings.raw import read_raw
 
-OUT_OF_FOLD = ("walk", "rearing", "still")
+KNOWN = ("walk", "rearing", "still")
 SPAN = ((0.0, 10.0),)
 TABULAR = (
     "Observation id,Observation date,Description,Observation type,Source,Time offset (s),Coding duration,"
@@ -62,19 +62,19 @@ def write(path, lines, end="\n"):
 
 def runs(labels, column):
     """(first, last) frame of 1s."""
-    present = np.flatnonzero(labels[:, OUT_OF_FOLD.index(column)] == 1)
+    present = np.flatnonzero(labels[:, KNOWN.index(column)] == 1)
     return (int(present[0]), int(present[-1])) if len(present) else None
 
 
 def test_boris_tabular(tmp_path):
     annotation = read_annotations(write(tmp_path / "a.csv", [TABULAR, *EVENTS]), SPAN, 10)
     assert annotation.bouts == (("walk", 1.0, 2.0), ("rearing", 1.5, 3.0)) and annotation.lines == (2, 3)
-    labels = to_frames(annotation, np.arange(120) / 10, OUT_OF_FOLD, None)
+    labels = to_frames(annotation, np.arange(120) / 10, KNOWN, None)
     assert labels.dtype == np.int8 and labels.shape == (120, 3)
     assert runs(labels, "walk") == (10, 19) and runs(labels, "rearing") == (15, 29)
     assert (labels[:100, :2] >= 0).all() and (labels[100:] == -1).all()
     assert (labels[:, 2] == -1).all()  # nobody said that still was looked for
-    labels = to_frames(annotation, np.arange(120) / 10, OUT_OF_FOLD, ("walk", "rearing", "still"))
+    labels = to_frames(annotation, np.arange(120) / 10, KNOWN, ("walk", "rearing", "still"))
     assert (labels[:100, 2] == 0).all()
 
 
@@ -91,7 +91,7 @@ def test_boris_aggregated(tmp_path):
 
 
 def test_no_events_in_a_watched_span_are_absences(tmp_path):
-    labels = to_frames(read_annotations(write(tmp_path / "a.csv", [TABULAR]), SPAN, 10), np.arange(5.0), OUT_OF_FOLD, OUT_OF_FOLD)
+    labels = to_frames(read_annotations(write(tmp_path / "a.csv", [TABULAR]), SPAN, 10), np.arange(5.0), KNOWN, KNOWN)
     assert (labels == 0).all()
 
 
@@ -229,7 +229,7 @@ def test_modifiers_pair_with_their_own_and_points_last_as_long_as_is_said(tmp_pa
     annotation = read_annotations(path, SPAN, 10, point_s=0.5)
     assert annotation.bouts == (("walk", 1, 3), ("walk", 2, 4), ("walk", 6, 6.5))
     assert annotation.notes == ("a.csv: modifiers are not used", "1 POINT events of 'walk' last 0.5 s each")
-    assert runs(to_frames(annotation, np.arange(50) / 10, OUT_OF_FOLD, None), "walk") == (10, 39)
+    assert runs(to_frames(annotation, np.arange(50) / 10, KNOWN, None), "walk") == (10, 39)
     with pytest.raises(RecordingError, match="line 6: 'walk' at 6 s: a POINT event has no duration; needs START and "
                                              "STOP, or how long it lasts in the manifest's point_s"):  # fmt: skip
         read_annotations(path, SPAN, 10)
@@ -267,7 +267,7 @@ def test_missing_column_and_unknown_format(tmp_path):
 def test_caltech_counts_frames_from_one(tmp_path):
     annotation = read_annotations(write(tmp_path / "a.txt", CALTECH.splitlines(), end="\r\n"), SPAN, 10)
     assert annotation.behaviours == ("walk", "still", "rearing")
-    labels = to_frames(annotation, np.arange(100) / 10, OUT_OF_FOLD, None)
+    labels = to_frames(annotation, np.arange(100) / 10, KNOWN, None)
     assert runs(labels, "walk") == (10, 19) and runs(labels, "rearing") == (15, 17)
     assert (labels[:, 2] == 0).all()  # still is in the configuration: looked for, never seen
 
@@ -281,11 +281,11 @@ def test_caltech_lines_that_are_refused(tmp_path, line):
 def test_per_frame_masks(tmp_path):
     lines = ["Index,walk,rearing,unknown,not_in_frame", "0,1,0,0,0", "1,1,,0,0", "2,0,1,1,0", "4,0,1,0,0", "5,1,1,0,1"]
     annotation = read_annotations(write(tmp_path / "a.csv", lines), (), 10)
-    labels = to_frames(annotation, np.array([0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, np.nan]), OUT_OF_FOLD, None)
+    labels = to_frames(annotation, np.array([0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, np.nan]), KNOWN, None)
     assert labels[:, 0].tolist() == [1, 1, 1, -1, -1, 0, -1, -1, -1]
     assert labels[:, 1].tolist() == [0, 0, -1, -1, -1, 1, -1, -1, -1]
     assert (labels[:, 2] == -1).all()
-    within = to_frames(read_annotations(tmp_path / "a.csv", ((0.0, 0.2),), 10), np.arange(6) / 10, OUT_OF_FOLD, ("walk",))
+    within = to_frames(read_annotations(tmp_path / "a.csv", ((0.0, 0.2),), 10), np.arange(6) / 10, KNOWN, ("walk",))
     assert within[:, 0].tolist() == [1, 1, -1, -1, -1, -1] and (within[:, 1] == -1).all()
 
 
@@ -310,26 +310,26 @@ def test_unknown_behaviour_names_near_misses(tmp_path):
     rows = [event("wlak", "START", 1), event("wlak", "STOP", 2)]
     annotation = read_annotations(write(tmp_path / "a.csv", [TABULAR, *rows]), SPAN, 10)
     with pytest.raises(RecordingError, match=r"line 2: unknown behaviour 'wlak' \(did you mean 'walk'\?\)"):
-        to_frames(annotation, np.arange(5.0), OUT_OF_FOLD, None)
-    assert len(check(annotation, OUT_OF_FOLD, ("walk", "stil"), None)) == 2
+        to_frames(annotation, np.arange(5.0), KNOWN, None)
+    assert len(check(annotation, KNOWN, ("walk", "stil"), None)) == 2
     frames = read_annotations(write(tmp_path / "b.csv", ["Index,rear", "0,1"]), (), 10)
-    assert "column 'rear': unknown behaviour 'rear'" in check(frames, OUT_OF_FOLD, None, None)[0]
+    assert "column 'rear': unknown behaviour 'rear'" in check(frames, KNOWN, None, None)[0]
 
 
 def test_a_labelled_behaviour_that_was_not_scored(tmp_path):
     annotation = read_annotations(write(tmp_path / "a.csv", [TABULAR, *EVENTS]), SPAN, 10)
-    assert "'rearing' is labelled, but the manifest's scored lists walk" in check(annotation, OUT_OF_FOLD, ("walk",), 10)[0]
+    assert "'rearing' is labelled, but the manifest's scored lists walk" in check(annotation, KNOWN, ("walk",), 10)[0]
 
 
 def test_labels_beyond_the_recording(tmp_path):
     annotation = read_annotations(write(tmp_path / "a.csv", [TABULAR, *EVENTS]), SPAN, 10)
-    assert not check(annotation, OUT_OF_FOLD, None, 9.9)
-    problems = check(annotation, OUT_OF_FOLD, None, 2.0)
+    assert not check(annotation, KNOWN, None, 9.9)
+    problems = check(annotation, KNOWN, None, 2.0)
     assert "span 0-10: labels beyond the recording, which ends at 2.00 s" in problems[0]
     assert "line 3: 'rearing' stops at 3 s: labels beyond the recording" in problems[1]
     frames = read_annotations(write(tmp_path / "b.csv", ["Index,walk", "0,1", "90,0"]), (), 10)
     with pytest.raises(RecordingError, match="frames to 9.10 s: labels beyond the recording"):
-        to_frames(frames, np.arange(5.0), OUT_OF_FOLD, None, 5.0)
+        to_frames(frames, np.arange(5.0), KNOWN, None, 5.0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 90), st.integers(1, 20)), max_size=6), st.integers(0, 40), st.integers(41, 99))
@@ -337,7 +337,7 @@ def test_frames_are_inside_bouts_and_spans(bouts, first, last):
     """Closed form: frame i of a 10 Hz video is labelled exactly where an integer comparison says so."""
     events = tuple(("walk", start / 10, (start + length) / 10) for start, length in bouts)
     annotation = Annotation("x", ("walk",), events, tuple(range(len(events))), ((first / 10, last / 10),))
-    labels = to_frames(annotation, np.arange(110) / 10, OUT_OF_FOLD, None)[:, 0]
+    labels = to_frames(annotation, np.arange(110) / 10, KNOWN, None)[:, 0]
     for i, label in enumerate(labels):
         inside = any(start <= i < start + length for start, length in bouts)
         assert label == (-1 if not first <= i < last else inside)

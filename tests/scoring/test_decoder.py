@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbc import rooms
-from rbc.rooms import pieces
 from rbc.scoring import decoder
 from rbc.scoring.bouts import find_bouts
 from rbc.scoring.decoder import fit_decoder, log_odds, viterbi
